@@ -1,0 +1,44 @@
+"""Registries: a dict with a decorator, and "did you mean" for what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+from workbench.errors import unknown_name
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Names mapped to plug-ins of one kind, in order of registration."""
+
+    def __init__(self, kind: str, listed_by: str) -> None:
+        self._kind = kind
+        self._listed_by = listed_by
+        self._entries: dict[str, T] = {}
+
+    def add(self, name: str, entry: T) -> T:
+        """Register `entry` under `name`; two entries of one name are our own mistake."""
+        assert name not in self._entries, f"{self._kind} {name!r} is registered twice"
+        self._entries[name] = entry
+        return entry
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Register the decorated class or function under `name`."""
+        return lambda entry: self.add(name, entry)
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            return self._entries[name]
+        except (KeyError, TypeError):
+            raise unknown_name(self._kind, name, self._entries, self._listed_by) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries

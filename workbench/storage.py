@@ -1,0 +1,144 @@
+"""Files that are never half written, and where the workbench keeps its own."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import OutOfSpaceError, WorkbenchError
+
+
+def cache_dir() -> Path:
+    """Return the folder for generated and downloaded data (`WORKBENCH_CACHE`, else the user's)."""
+    if given := os.environ.get("WORKBENCH_CACHE"):
+        return Path(given).expanduser().resolve()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("workbench", appauthor=False))
+
+
+def shipped(name: str) -> Path:
+    """Return a folder that travels with the package: `data_catalog` or `notebooks`.
+
+    A wheel holds it inside the package; a checkout holds it beside the package.
+    """
+    package = Path(__file__).parent
+    for place in (package / name, package.parent / name):
+        if place.is_dir():
+            return place
+    raise WorkbenchError(
+        f"The installation of workbench lacks its folder {name!r}; install it again with pip."
+    )
+
+
+@contextlib.contextmanager
+def out_of_space_explained(path: Path) -> Iterator[None]:
+    """Turn "no space left on device" into an error that says where and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OutOfSpaceError(
+            error.errno,
+            f"No space left on the disk of {path}. What was written before is whole. "
+            "Free some space (`workbench doctor` shows the caches) and run the same call again.",
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of `path` that replaces it once written and synced.
+
+    Whatever fails inside leaves `path` as it was and no temporary file behind.
+    """
+    path = Path(path)
+    with out_of_space_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}.", suffix=f".tmp{path.suffix}", dir=path.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield a temporary sibling folder that becomes `path` once everything in it is written.
+
+    Args:
+        path: Where the finished folder will stand.
+        replace: Put an existing folder aside and delete it; otherwise the one that is there
+            first wins, which makes two writers of the same cached content harmless.
+    """
+    path = Path(path)
+    with out_of_space_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with open(file, "rb") as opened:
+                        os.fsync(opened.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o777 & ~umask)
+            if replace and path.exists():
+                aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old",
+                                              dir=path.parent))
+                os.replace(path, aside / path.name)
+                os.replace(temporary, path)
+                shutil.rmtree(aside)
+            elif not path.exists():
+                os.replace(temporary, path)
+            _sync_folder(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON (no NaN: JSON has none), whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; say which file and line is not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WorkbenchError(f"{path} is not valid JSON ({error}); it was not written by "
+                             "the workbench or has been damaged.") from error
