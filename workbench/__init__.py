@@ -1,0 +1,78 @@
+"""Fine-tune geospatial foundation models with few parameters, and see where they hold up.
+
+Every public name is imported at its first use, so that `import workbench` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from workbench import errors
+    from workbench.assembly import build_model, load_model
+    from workbench.catalog import Catalog, Collection, open_catalog
+    from workbench.checkup import doctor
+    from workbench.data import Dataset, Split, load
+    from workbench.evaluation import Comparison, Scores, compare, evaluate
+    from workbench.fitting import fit, resume
+    from workbench.models import backbones, decoders
+    from workbench.peft import FullFineTuning, LinearProbe, LoRA, peft_methods
+    from workbench.plots import plot
+    from workbench.prediction import predict, to_cog
+    from workbench.recipe import Recipe, SpectralIndex, baselines
+    from workbench.runs import Run, list_runs, open_run
+
+_NAMES = {
+    "workbench.catalog": ("open_catalog", "Catalog", "Collection"),
+    "workbench.data": ("load", "Dataset", "Split"),
+    "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
+    "workbench.peft": ("LinearProbe", "LoRA", "FullFineTuning", "peft_methods"),
+    "workbench.models": ("backbones", "decoders"),
+    "workbench.assembly": ("build_model", "load_model"),
+    "workbench.fitting": ("fit", "resume"),
+    "workbench.runs": ("Run", "open_run", "list_runs"),
+    "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
+    "workbench.prediction": ("predict", "to_cog"),
+    "workbench.plots": ("plot",),
+    "workbench.checkup": ("doctor",),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = [
+    "open_catalog", "Catalog", "Collection",
+    "load", "Dataset", "Split",
+    "Recipe", "SpectralIndex", "baselines",
+    "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
+    "backbones", "decoders", "build_model", "load_model",
+    "fit", "resume", "Run", "open_run", "list_runs",
+    "evaluate", "Scores", "compare", "Comparison",
+    "predict", "to_cog", "plot",
+    "doctor", "errors",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name == "errors":
+        return importlib.import_module("workbench.errors")
+    if name not in _HOME:
+        raise AttributeError(_no_such_name(name))
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _no_such_name(name: str) -> str:
+    import difflib
+
+    # Case is what people get wrong first: wb.lora, wb.recipe.
+    lower = {known.lower(): known for known in __all__}
+    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    hint = f" Did you mean {lower[near[0]]!r}?" if near else " dir(workbench) lists all names."
+    return f"module 'workbench' has no attribute {name!r}.{hint}"
