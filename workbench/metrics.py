@@ -27,8 +27,10 @@ def confusion(target: npt.NDArray, predicted: npt.NDArray, num_classes: int,
         ``(K, K)`` int64.
     """
     labelled = target != ignore_index
-    pairs = target[labelled].astype(np.int64) * num_classes + predicted[labelled]
-    counts = np.bincount(pairs.ravel(), minlength=num_classes**2)
+    true, seen = target[labelled].astype(np.int64), predicted[labelled].astype(np.int64)
+    # A value outside would be counted under another pair of classes.
+    assert all(((0 <= classes) & (classes < num_classes)).all() for classes in (true, seen))
+    counts = np.bincount(true * num_classes + seen, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 
 
@@ -51,6 +53,11 @@ def f1(counts: Counts) -> Scores:
     """Return F1 (Dice) per class ``(..., K)``, NaN for a class nowhere seen."""
     hit = np.diagonal(counts, axis1=-2, axis2=-1).astype(float)
     return _ratio(2 * hit, counts.sum(-1) + counts.sum(-2))
+
+
+def mean_f1(counts: Counts) -> Scores:
+    """Return the mean F1 over the classes seen, 0 to 1; NaN without any labelled pixel."""
+    return _mean_seen(f1(counts))
 
 
 def precision(counts: Counts) -> Scores:

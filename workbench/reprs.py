@@ -40,7 +40,7 @@ def html_image(png: bytes, alt: str) -> str:
 def text_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return an aligned plain-text table."""
     lines = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines

@@ -43,6 +43,8 @@ def out_of_space_explained(path: Path) -> Iterator[None]:
     """Turn "no space left on device" into an error that says where and what to do."""
     try:
         yield
+    except OutOfSpaceError:
+        raise
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -89,6 +91,29 @@ def atomic_file(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def _exchange(new: Path, path: Path) -> None:
+    """Put `new` in the place of `path`; on failure `path` is what it was."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+    try:
+        os.replace(path, aside / path.name)
+        try:
+            os.replace(new, path)
+        except BaseException:
+            os.replace(aside / path.name, path)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _rename_unless_there(new: Path, path: Path) -> None:
+    try:
+        os.replace(new, path)
+    except OSError as error:
+        # Another writer of the same content came first between our look and our rename.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
 @contextlib.contextmanager
 def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary sibling folder that becomes `path` once everything in it is written.
@@ -112,13 +137,9 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
             os.umask(umask)
             temporary.chmod(0o777 & ~umask)
             if replace and path.exists():
-                aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old",
-                                              dir=path.parent))
-                os.replace(path, aside / path.name)
-                os.replace(temporary, path)
-                shutil.rmtree(aside)
+                _exchange(temporary, path)
             elif not path.exists():
-                os.replace(temporary, path)
+                _rename_unless_there(temporary, path)
             _sync_folder(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
