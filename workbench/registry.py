@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from workbench.errors import unknown_name
@@ -42,3 +44,12 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
+
+
+def import_plugins(package: str, path: Iterable[str]) -> None:
+    """Import every module of a plug-in folder, so that each registers itself.
+
+    Called at the end of the folder's `__init__` with its `__name__` and `__path__`.
+    """
+    for module in sorted(entry.name for entry in pkgutil.iter_modules(path)):
+        importlib.import_module(f"{package}.{module}")

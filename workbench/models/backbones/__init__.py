@@ -1,0 +1,125 @@
+"""Backbones: the contract, and the registries of families and of what is published.
+
+Every other file of this folder is one family with its published members as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from workbench.models.weights import State, state_hash
+from workbench.registry import Registry, import_plugins
+
+
+class Backbone(nn.Module):
+    """A network from an image to feature maps.
+
+    Attributes:
+        name: Name in the registry, or the family's.
+        bands: Canonical names of the bands it takes, in order.
+        mean: Mean reflectance (0 to 1) by band that the weights were trained with, or None.
+        std: Standard deviation likewise.
+        patch_size: Side in pixels of the cell of the coarsest feature.
+        size_multiple: Image sides have to be padded to a multiple of it.
+        num_features: Channels of each feature map.
+        strides: Pixels per cell of each feature map.
+        blocks: The transformer blocks; None for other networks.
+        pretrained: Whether the weights were learned before.
+        seeded: Whether some weights came from the random generator at construction.
+    """
+
+    # Buffers that follow from the architecture and the image size.
+    derived: ClassVar[frozenset[str]] = frozenset()
+
+    name: str
+    bands: tuple[str, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    patch_size: int
+    size_multiple: int
+    num_features: tuple[int, ...]
+    strides: tuple[int, ...]
+    blocks: nn.ModuleList | None
+    pretrained: bool = False
+
+    def forward(
+        self,
+        image: Tensor,
+        time: Tensor | None = None,
+        location: Tensor | None = None,
+        *,
+        blocks: Sequence[int] | None = None,
+    ) -> list[Tensor]:
+        """Return feature maps ``(B, D, H, W)`` of all blocks, or of those asked for."""
+        raise NotImplementedError
+
+    def linear_roles(self) -> dict[str, list[str]]:
+        """Return the paths of the linear layers by role: qkv or q, k, v; proj, fc1, fc2."""
+        return {}
+
+    def fit_state(self, state: State, bands: tuple[str, ...], origin: str) -> State:
+        """Return published tensors under this module's names, for this module's bands.
+
+        Args:
+            state: The tensors of a file.
+            bands: Bands that the tensors were trained with.
+            origin: Where they come from, for messages.
+        """
+        return state
+
+    def weights_hash(self) -> str:
+        """Return the SHA-256 of the weights, whatever image size the module is built for."""
+        return state_hash(self, self.derived)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file on the Hugging Face hub."""
+
+    repo: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a backbone that has a name.
+
+    `mean` and `std` are by band in reflectance, 0 to 1. `shipped` is a file inside the package.
+    `decoders` holds the decoder options that suit its size.
+    """
+
+    name: str
+    family: str
+    bands: tuple[str, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    image_size: int = 224
+    coords: tuple[str, ...] = ()
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    decoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: Source | None = None
+    shipped: str | None = None
+    licence: str = "Apache-2.0"
+    about: str = ""
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether weights exist."""
+        return self.source is not None or self.shipped is not None
+
+
+FAMILIES: Registry[type[Backbone]] = Registry("family of backbones", "wb.backbones()")
+BACKBONES: Registry[Facts] = Registry("backbone", "wb.backbones()")
+
+
+def publish(*entries: Facts) -> None:
+    """Register named backbones."""
+    for entry in entries:
+        BACKBONES.add(entry.name, entry)
+
+
+import_plugins(__name__, __path__)

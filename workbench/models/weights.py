@@ -1,0 +1,122 @@
+"""Weight files: read safely, checked tensor by tensor, allocated once."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from workbench.errors import WeightsError
+
+State = dict[str, Tensor]
+
+# What torch.load and safetensors raise for files that are cut off, foreign or unsafe.
+_UNREADABLE = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError,
+               RuntimeError, ValueError, KeyError, OSError)  # fmt: skip
+
+
+def read_state(path: Path) -> State:
+    """Read a state dict from a `.safetensors` file or a torch checkpoint, running no code in it.
+
+    A state dict inside a checkpoint (under `state_dict` or `model`) is found.
+
+    Raises:
+        WeightsError: The file is missing, truncated, or holds something else.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise WeightsError(
+            f"No weight file at {path}. Check the path; weights='hub' downloads the published "
+            "file and weights='random' starts from nothing."
+        )
+    try:
+        if path.suffix == ".safetensors":
+            loaded: Any = load_file(path)
+        else:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise WeightsError(
+            f"{path} ({path.stat().st_size:,} bytes) is not a whole weight file: {reason[:300]} "
+            "Download or copy it again; files that hold more than tensors are not opened."
+        ) from error
+    return unwrap_state(loaded, str(path))
+
+
+def unwrap_state(loaded: Any, origin: str) -> State:
+    """Return the tensors of a state dict, also from inside a checkpoint.
+
+    Args:
+        loaded: What the file held.
+        origin: Where it comes from, for the message.
+    """
+    for key in ("state_dict", "model"):
+        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
+            loaded = loaded[key]
+    if not isinstance(loaded, Mapping) or not loaded:
+        raise WeightsError(f"{origin} holds a {type(loaded).__name__}, not a state dict.")
+    foreign = sorted(str(key) for key, value in loaded.items() if not isinstance(value, Tensor))
+    if foreign:
+        raise WeightsError(
+            f"{origin} is not a state dict: {_some(foreign)} are not tensors. "
+            "Pass the mapping from tensor names to tensors."
+        )
+    return {str(key): value for key, value in loaded.items()}
+
+
+def assign_state(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
+    """Give a module (also one on the meta device) its tensors, all of them and no others.
+
+    Floating-point tensors become float32; tensors of that type are used without a copy.
+
+    Raises:
+        WeightsError: Names or shapes differ; the message lists them.
+    """
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in state]
+    unexpected = [name for name in state if name not in wanted]
+    misshaped = [
+        f"{name} {tuple(state[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    problems = [
+        f"{len(names)} {kind}: {_some(names)}"
+        for kind, names in (
+            ("missing", missing), ("unexpected", unexpected), ("of another shape", misshaped)
+        )
+        if names
+    ]  # fmt: skip
+    if problems:
+        raise WeightsError(
+            f"{origin} does not fit {type(module).__name__}. Tensors {'; '.join(problems)}. "
+            "Check that the file belongs to this backbone and architecture."
+        )
+    full = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in state.items()
+    }
+    module.load_state_dict(full, assign=True)
+
+
+def state_hash(module: nn.Module, leave_out: Collection[str] = ()) -> str:
+    """Return the SHA-256 of a module's tensors: names, shapes and values."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        if name not in leave_out:
+            digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _some(names: list[str], shown: int = 8) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
