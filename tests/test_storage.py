@@ -36,9 +36,14 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
         tmp_path: Path, failure: type[BaseException]) -> None:
     path = tmp_path / "kept.txt"
     storage.write_text(path, "old")
-    with pytest.raises(failure), storage.atomic_file(path) as temporary:
-        temporary.write_text("new")
-        raise failure
+
+    def interrupted() -> None:
+        with storage.atomic_file(path) as temporary:
+            temporary.write_text("new")
+            raise failure
+
+    with pytest.raises(failure):
+        interrupted()
     assert path.read_text() == "old"
     assert names(tmp_path) == ["kept.txt"]
 
@@ -114,9 +119,14 @@ def test_a_failed_replacement_keeps_the_old_folder(
     path = tmp_path / "made"
     with storage.atomic_folder(path) as temporary:
         fill(temporary, "old")
-    with pytest.raises(failure), storage.atomic_folder(path, replace=True) as temporary:
-        fill(temporary, "new")
-        raise failure
+
+    def interrupted() -> None:
+        with storage.atomic_folder(path, replace=True) as temporary:
+            fill(temporary, "new")
+            raise failure
+
+    with pytest.raises(failure):
+        interrupted()
     assert (path / "file").read_text() == "old"
     assert names(tmp_path) == ["made"]
 

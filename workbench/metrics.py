@@ -29,7 +29,7 @@ def confusion(target: npt.NDArray, predicted: npt.NDArray, num_classes: int,
     labelled = target != ignore_index
     true, seen = target[labelled].astype(np.int64), predicted[labelled].astype(np.int64)
     # A value outside would be counted under another pair of classes.
-    assert all(((0 <= classes) & (classes < num_classes)).all() for classes in (true, seen))
+    assert all(((classes >= 0) & (classes < num_classes)).all() for classes in (true, seen))
     counts = np.bincount(true * num_classes + seen, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
 
