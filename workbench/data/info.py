@@ -1,0 +1,98 @@
+"""What a dataset says of itself: bands, classes, units, and how to open it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workbench.data.bands import canonical_all
+from workbench.errors import LabelError
+
+# Paul Tol's "bright" scheme: told apart with any colour vision (SRON/EPS/TN/09-002).
+PALETTE = ("#ccbb44", "#4477aa", "#228833", "#ee6677", "#66ccee", "#aa3377", "#bbbbbb")
+
+
+class ClassInfo(BaseModel):
+    """A class: its name and its colour as `#rrggbb`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$")
+
+
+class DatasetInfo(BaseModel):
+    """Facts that hold for every chip of a dataset.
+
+    Attributes:
+        name: What the dataset is called in tables and reports.
+        collection: Id of its collection in the catalogue, or None.
+        bands: Canonical names of the bands that `read` returns, in order.
+        classes: Class k of a mask is `classes[k]`.
+        scale: With `offset`, stored value * scale + offset is the physical unit.
+        offset: See `scale`.
+        nodata: Stored value of missing pixels; None for what each file says itself.
+        no_label: Mask values that mean "no label here".
+        gsd_m: Ground sampling distance in metres, where it is known.
+        simulated: Whether the pixels were computed, not measured.
+        source: How to open it again, as plain data (`open_dataset`).
+        stored_bands: Bands of the files in file order; None for one that is not used.
+        class_values: Mask value of each class.
+        chip_shape: Rows and columns of every chip; smaller windows are padded to it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    collection: str | None = None
+    bands: tuple[str, ...]
+    classes: tuple[ClassInfo, ...]
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    no_label: tuple[int, ...] = (-1,)
+    gsd_m: float | None = None
+    simulated: bool = False
+    source: dict[str, Any]
+    stored_bands: tuple[str | None, ...]
+    class_values: tuple[int, ...]
+    chip_shape: tuple[int, int]
+
+
+Classes = Sequence[str | tuple[str, str] | ClassInfo] | Mapping[int, str]
+
+
+def parse_classes(classes: Classes) -> tuple[tuple[ClassInfo, ...], tuple[int, ...]]:
+    """Return the classes and their mask values.
+
+    Args:
+        classes: Names, (name, colour) pairs or `ClassInfo` for the mask values 0, 1, 2, …; or a
+            mapping of mask value to name, such as ``{0: "land", 255: "water"}``.
+    """
+    if isinstance(classes, Mapping):
+        values, named = tuple(int(value) for value in classes), list(classes.values())
+    else:
+        if isinstance(classes, str):
+            raise LabelError(f"classes={classes!r} is one string; pass a list of names.")
+        values, named = tuple(range(len(classes))), list(classes)
+    if len(named) < 2:
+        raise LabelError(f"classes={classes!r} names {len(named)}; segmentation needs two.")
+    return tuple(_class(entry, index) for index, entry in enumerate(named)), values
+
+
+def _class(entry: str | tuple[str, str] | ClassInfo, index: int) -> ClassInfo:
+    if isinstance(entry, ClassInfo):
+        return entry
+    if isinstance(entry, str):
+        return ClassInfo(name=entry, color=PALETTE[index % len(PALETTE)])
+    name, color = entry
+    return ClassInfo(name=name, color=color)
+
+
+def parse_bands(bands: Iterable[str | None]) -> tuple[str | None, ...]:
+    """Return canonical names in file order; None stays for a band that is not used."""
+    given = bands if isinstance(bands, str) else list(bands)
+    names = iter(canonical_all([name for name in given if name is not None]))
+    return tuple(None if name is None else next(names) for name in given)

@@ -1,0 +1,100 @@
+"""From stored values to physical units and class indices."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.data.chipping import ChipWindow
+from workbench.data.info import DatasetInfo
+from workbench.data.raster import open_raster, read_window
+from workbench.errors import LabelError
+
+Pixels = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.bool_]]
+
+
+def read_pixels(info: DatasetInfo, image_path: str, mask_path: str, window: ChipWindow) -> Pixels:
+    """Read one chip: image ``(band, y, x)``, mask ``(y, x)`` and valid ``(y, x)`` as in `Sample`.
+
+    Windows smaller than a chip are padded at the right and lower side with pixels not valid.
+
+    Raises:
+        DataError: A file cannot be read.
+        LabelError: The mask holds a value that is neither a class nor a no-label value.
+    """
+    place = (window.row_off, window.col_off, window.height, window.width)
+    indexes = [info.stored_bands.index(band) + 1 for band in info.bands]
+    stored = read_window(image_path, indexes, *place)
+    nodata = open_raster(image_path).nodata if info.nodata is None else info.nodata
+    valid = valid_pixels(stored, nodata)
+
+    labels = read_window(mask_path, [1], *place)[0]
+    mask = class_indices(labels, info, open_raster(mask_path).nodata, mask_path)
+    mask[~valid] = -1
+
+    image = stored.astype(np.float32)
+    if info.scale != 1.0 or info.offset != 0.0:
+        image *= np.float32(info.scale)
+        image += np.float32(info.offset)
+    image[:, ~valid] = np.nan
+    return _padded(image, np.nan, info), _padded(mask, -1, info), _padded(valid, False, info)
+
+
+def valid_pixels(stored: npt.NDArray, nodata: float | None) -> npt.NDArray[np.bool_]:
+    """Return where every band ``(band, y, x)`` holds a finite value that is not `nodata`."""
+    valid = np.ones(stored.shape[1:], bool)
+    if stored.dtype.kind == "f":
+        valid &= np.isfinite(stored).all(0)
+    if nodata is not None and not np.isnan(nodata):
+        valid &= (stored != nodata).all(0)
+    return valid
+
+
+def class_indices(labels: npt.NDArray, info: DatasetInfo, file_nodata: float | None,
+                  path: str) -> npt.NDArray[np.int64]:
+    """Return class indices ``(y, x)`` int64, -1 where there is no label.
+
+    No label is: a value of `info.no_label`, NaN, and what the file itself calls nodata, unless
+    that value is a class (many writers declare 0 as nodata without meaning it).
+
+    Raises:
+        LabelError: Other values; names them, the file and what was expected.
+    """
+    indices = np.full(labels.shape, -1, np.int64)
+    known = np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(labels.shape, bool)
+    for value in (*info.no_label, *(() if file_nodata is None else (file_nodata,))):
+        known |= labels == value
+    for index, value in enumerate(info.class_values):
+        here = labels == value
+        indices[here] = index
+        known |= here
+    if not known.all():
+        raise _unknown_labels(np.unique(labels[~known]), info, path)
+    return indices
+
+
+def _unknown_labels(found: npt.NDArray, info: DatasetInfo, path: str) -> LabelError:
+    values = ", ".join(f"{value:g}" for value in found[:8]) + (", …" if len(found) > 8 else "")
+    classes = ", ".join(
+        f"{value} {entry.name}"
+        for value, entry in zip(info.class_values, info.classes, strict=True)
+    )
+    mapping = "{" + ", ".join(
+        f"{value}: {entry.name!r}"
+        for value, entry in zip(info.class_values, info.classes, strict=True)
+    )
+    return LabelError(
+        f"{path} holds {values}, which is neither a class ({classes}) nor a no-label value "
+        f"({', '.join(map(str, info.no_label)) or 'none given'}). If it means no label, pass "
+        f"no_label={tuple(info.no_label) + (int(found[0]),)}; if it is a class, pass "
+        f"classes={mapping}, {found[0]:g}: '…'}}."
+    )
+
+
+def _padded(pixels: npt.NDArray, fill: float, info: DatasetInfo) -> npt.NDArray:
+    height, width = pixels.shape[-2:]
+    if (height, width) == info.chip_shape:
+        return pixels
+    padded = np.full((*pixels.shape[:-2], *info.chip_shape), fill, pixels.dtype)
+    padded[..., :height, :width] = pixels
+    return padded

@@ -1,0 +1,171 @@
+"""Which region a scene or a chip belongs to: by constant, file name, table or polygons."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+
+from workbench.data.files import common_folder
+from workbench.errors import DataError, GridError
+
+RegionSpec = str | re.Pattern[str] | Mapping[str, str] | geopandas.GeoDataFrame | None
+_VECTOR = (".geojson", ".json", ".gpkg", ".shp", ".parquet")
+
+# Part of a chip that may lie outside its polygon: rounding of coordinates, nothing more.
+_OUTSIDE = 1e-6
+
+
+def parse_regions(spec: RegionSpec) -> RegionSpec:
+    """Return `spec` with files read, patterns compiled and polygons checked.
+
+    A string with a group is a regular expression on the file's stem; with ``{region}`` it is a
+    template such as ``"{region}_{number}_S2"``; ending in ``.geojson`` or ``.gpkg`` it is a file
+    of polygons; any other string is the one region of all chips.
+
+    Raises:
+        DataError: The pattern is not valid or has no group, or polygons lack a region column.
+        GridError: Polygons without a CRS.
+    """
+    if isinstance(spec, str):
+        if spec.lower().endswith(_VECTOR):
+            spec = _read_polygons(spec)
+        elif "{region}" in spec:
+            spec = re.compile(_template(spec))
+        elif "(" in spec:
+            spec = _compile(spec)
+    if isinstance(spec, re.Pattern) and not spec.groups:
+        raise DataError(
+            f"region={spec.pattern!r} has no group; put the region's part of the file name in "
+            "parentheses, as in r'^([A-Za-z-]+)_'."
+        )
+    if isinstance(spec, geopandas.GeoDataFrame):
+        _check_polygons(spec)
+    return spec
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise DataError(
+            f"region={pattern!r} is not a regular expression: {error}. Example: r'^([A-Za-z-]+)_'."
+        ) from error
+
+
+def _template(template: str) -> str:
+    parts = re.split(r"\{(\w+)\}", template)
+    return "".join(
+        re.escape(part) if place % 2 == 0 else ("(?P<region>.+?)" if part == "region" else ".+?")
+        for place, part in enumerate(parts)
+    ) + r"\Z"
+
+
+def _read_polygons(path: str) -> geopandas.GeoDataFrame:
+    if not Path(path).is_file():
+        raise DataError(f"region={path!r}: there is no such file of polygons.")
+    read = geopandas.read_parquet if path.endswith(".parquet") else geopandas.read_file
+    return read(path)
+
+
+def _check_polygons(polygons: geopandas.GeoDataFrame) -> None:
+    if "region" not in polygons.columns:
+        raise DataError(
+            "The region polygons have no column 'region' (columns: "
+            f"{', '.join(map(str, polygons.columns))}). Rename the one that holds the names: "
+            "polygons.rename(columns={'…': 'region'})."
+        )
+    if polygons.crs is None:
+        raise GridError(
+            "The region polygons have no CRS. Say which one they are in: "
+            "polygons.set_crs('EPSG:4326')."
+        )
+
+
+def regions_to_json(spec: RegionSpec) -> Any:
+    """Return `spec` as plain data for a dataset's source."""
+    if isinstance(spec, re.Pattern):
+        return {"pattern": spec.pattern}
+    if isinstance(spec, geopandas.GeoDataFrame):
+        return {"polygons": json.loads(spec[["region", "geometry"]].to_json(to_wgs84=True))}
+    if isinstance(spec, Mapping):
+        return {"names": dict(spec)}
+    return spec
+
+
+def regions_from_json(data: Any) -> RegionSpec:
+    """Return what `regions_to_json` was given."""
+    if isinstance(data, dict):
+        if "pattern" in data:
+            return re.compile(data["pattern"])
+        if "polygons" in data:
+            return geopandas.GeoDataFrame.from_features(data["polygons"], crs="EPSG:4326")
+        return dict(data["names"])
+    spec: str | None = data
+    return spec
+
+
+def scene_regions(spec: RegionSpec, images: Sequence[Path]) -> list[str | None]:
+    """Return the region of each image, None for all where polygons decide chip by chip.
+
+    Without a rule it is the folder an image lies in; where all lie in one folder, its stem.
+
+    Raises:
+        DataError: The pattern or the table does not fit some file; the first ones are named.
+    """
+    if isinstance(spec, geopandas.GeoDataFrame):
+        return [None] * len(images)
+    if isinstance(spec, str):
+        return [spec] * len(images)
+    if spec is None:
+        base = common_folder(images)
+        if any(image.parent != base for image in images):
+            return [image.relative_to(base).parts[0] for image in images]
+        return [image.stem for image in images]
+    found = [_by_name(spec, image.stem) for image in images]
+    missing = [image.name for image, region in zip(images, found, strict=True) if region is None]
+    if missing:
+        rule = f"pattern {spec.pattern!r}" if isinstance(spec, re.Pattern) else "table"
+        raise DataError(
+            f"The region {rule} does not fit {len(missing)} of {len(images)} files, for example "
+            f"{', '.join(missing[:3])}. Widen it, or narrow images=."
+        )
+    return list(found)
+
+
+def _by_name(spec: re.Pattern[str] | Mapping[str, str], stem: str) -> str | None:
+    if isinstance(spec, Mapping):
+        region = spec.get(stem)
+        return None if region is None else str(region)
+    match = spec.search(stem)
+    if match is None:
+        return None
+    return match["region"] if "region" in spec.groupindex else match[1]
+
+
+def regions_by_polygon(footprints: geopandas.GeoSeries, polygons: geopandas.GeoDataFrame
+                       ) -> tuple[pd.Series, pd.Series]:
+    """Return the region of each footprint, or None and why.
+
+    A chip belongs to a region when all of it lies in that region's polygons and in no other's.
+    """
+    regions = polygons.to_crs(footprints.crs).dissolve("region").geometry
+    areas = footprints.area.to_numpy()
+    share = np.stack(
+        [footprints.intersection(shape).area.to_numpy() / areas for shape in regions.make_valid()]
+    )
+    touched = share > _OUTSIDE
+    inside = share > 1 - _OUTSIDE
+    one = (touched.sum(0) == 1) & inside.any(0)
+    names = np.array([str(name) for name in regions.index], dtype=object)
+    region = np.where(one, names[inside.argmax(0)], None)
+    reason = np.where(
+        one, None, np.where(touched.any(0), "straddles a region's border", "in no region polygon")
+    )
+    return pd.Series(region, footprints.index), pd.Series(reason, footprints.index)

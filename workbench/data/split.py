@@ -1,0 +1,239 @@
+"""Split: which chips train, validate, test, are held out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.data.dataset import Dataset
+from workbench.data.index import overlapping
+from workbench.errors import SplitError, UnknownNameError
+
+if TYPE_CHECKING:
+    from workbench.data.audit import Audit
+
+PARTS = ("train", "val", "test", "held_out")
+# Random assignments tried for each region; the one that spreads the classes most evenly wins.
+_TRIALS = 64
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """A dataset's chips in four parts that share no cluster.
+
+    Attributes:
+        dataset: The whole dataset.
+        parts: Chip ids of `train`, `val`, `test` and `held_out`.
+        hold_out: Names of the regions that are held out.
+    """
+
+    dataset: Dataset
+    parts: dict[str, tuple[str, ...]]
+    hold_out: tuple[str, ...] = ()
+
+    def part(self, name: str) -> Dataset:
+        """Return the chips of `train`, `val`, `test` or `held_out`.
+
+        Raises:
+            SplitError: No such part, or it is empty.
+        """
+        if name not in PARTS:
+            raise SplitError(f"A split has no part {name!r}; it has {', '.join(PARTS)}.")
+        return self.dataset.select(self.parts[name])
+
+    @cached_property
+    def train(self) -> Dataset:
+        """The chips that weights are fitted to."""
+        return self.part("train")
+
+    @cached_property
+    def val(self) -> Dataset:
+        """The chips that the best checkpoint is chosen by."""
+        return self.part("val")
+
+    @cached_property
+    def test(self) -> Dataset:
+        """The chips of training regions that scores are reported for."""
+        return self.part("test")
+
+    @cached_property
+    def held_out(self) -> Dataset:
+        """The chips of regions that training never sees; empty without `hold_out`."""
+        return self.part("held_out")
+
+    @cached_property
+    def overlaps(self) -> list[tuple[str, str]]:
+        """Pairs of chips in different parts that show the same ground."""
+        part_of = {chip: part for part in PARTS for chip in self.parts[part]}
+        chips = self.dataset.chips.loc[list(part_of)]
+        ids = chips.index.to_numpy()
+        pairs = zip(*(ids[places] for places in overlapping(chips.geometry)), strict=True)
+        return [(one, other) for one, other in pairs if part_of[one] != part_of[other]]
+
+    def audit(self) -> Audit:
+        """Look for leaks between the parts and for implausible data; see `audit_split`."""
+        from workbench.data.audit import audit_split
+
+        return audit_split(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data from which `from_json` opens the split again."""
+        return {
+            "dataset": {
+                "name": self.dataset.info.name,
+                "hash": self.dataset.hash,
+                "source": self.dataset.info.source,
+            },
+            "hold_out": list(self.hold_out),
+            "parts": {part: list(chips) for part, chips in self.parts.items()},
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], dataset: Dataset | None = None) -> Split:
+        """Open the split's dataset again and check that it is the one it was made from.
+
+        Args:
+            data: What `to_json` returned.
+            dataset: The dataset, where it has moved; without it, it is opened as before.
+
+        Raises:
+            SplitError: Chips are missing or the dataset has changed; says what.
+            DataError: The dataset cannot be opened.
+        """
+        from workbench.data.sources import open_dataset
+
+        dataset = dataset or open_dataset(data["dataset"]["source"])
+        parts = {part: tuple(data["parts"][part]) for part in PARTS}
+        missing = [chip for part in PARTS for chip in parts[part] if chip not in dataset]
+        if missing:
+            raise SplitError(
+                f"The split names {len(missing)} chips that {dataset.info.name} does not have, for "
+                f"example {', '.join(missing[:3])}. Bring the files back "
+                f"({_place(dataset.info.source)}), or pass the dataset it was made from: "
+                "Split.from_json(data, dataset=…)."
+            )
+        if dataset.hash != data["dataset"]["hash"]:
+            raise SplitError(
+                f"The chips of {dataset.info.name} ({_place(dataset.info.source)}) are not those "
+                "the split was made from: pixels counts, windows, regions or dates have changed. "
+                "Restore the data, or make a new split with dataset.split(...)."
+            )
+        return Split(dataset, parts, tuple(data["hold_out"]))
+
+    def __repr__(self) -> str:
+        train, val, test, held_out = (len(self.parts[part]) for part in PARTS)
+        names = ", ".join(display_name(region) for region in self.hold_out)
+        held = f"held out {held_out} ({names})" if names else "nothing held out"
+        return (
+            f"train {train} · val {val} · test {test} · {held} · {len(self.overlaps)} overlaps"
+        )
+
+
+def _place(source: Mapping[str, Any]) -> str:
+    return str(source.get("images") or source.get("root") or source.get("collection"))
+
+
+def display_name(region: str) -> str:
+    """Return a region's name as people write it: `Bolivia`, `Sri-Lanka`, `USA`."""
+    if region != region.lower():
+        return region
+    return region.upper() if len(region) <= 3 else region.title()
+
+
+def split_dataset(dataset: Dataset, hold_out: Iterable[str] | str, *, by: str,
+                  fractions: tuple[float, float, float], seed: int) -> Split:
+    """Assign whole clusters (or whole regions) to train, val and test, region by region.
+
+    A region with three clusters or more is in all three parts. Of many random assignments the
+    one is taken that spreads the classes most evenly. The same seed gives the same split.
+
+    Args:
+        dataset: What to split.
+        hold_out: Regions that training never sees, whatever their case.
+        by: `cluster`, or `region` for parts that share no region.
+        fractions: Shares of train, val and test.
+        seed: Chooses the assignment.
+
+    Raises:
+        SplitError: A region does not exist, or a part would be empty.
+    """
+    if by not in ("cluster", "region"):
+        raise SplitError(f"by={by!r} is not 'cluster' or 'region'.")
+    if len(fractions) != 3 or min(fractions) < 0 or not sum(fractions) > 0:
+        raise SplitError(
+            f"fractions={fractions} must be three shares of train, val and test, such as "
+            "(0.6, 0.2, 0.2)."
+        )
+    names = [hold_out] if isinstance(hold_out, str) else list(hold_out)
+    try:
+        held = tuple(dict.fromkeys(dataset.find_region(name) for name in names))
+    except UnknownNameError as error:
+        raise SplitError(f"hold_out: {error}") from None
+    chips = dataset.chips
+    is_held = chips["region"].isin(held)
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    parts["held_out"] = chips.index[is_held].tolist()
+    training = chips[~is_held]
+    if not len(training):
+        raise SplitError(f"hold_out={list(names)} leaves no region to train on.")
+    groups = training.groupby("region") if by == "cluster" else [("all regions", training)]
+    for region, group in groups:
+        assigned = _assign(group, group[by], fractions, f"{seed}/{region}")
+        for part in PARTS[:3]:
+            parts[part] += group.index[(assigned == part).to_numpy()].tolist()
+    for part, fraction in zip(PARTS[:3], fractions, strict=True):
+        if fraction > 0 and not parts[part]:
+            raise SplitError(
+                f"The part {part!r} is empty: {training[by].nunique()} {by}s in "
+                f"{training['region'].nunique()} regions are too few for three parts. Use a "
+                "smaller chip_size, add scenes, or set its share in fractions= to 0."
+            )
+    order = {chip: place for place, chip in enumerate(chips.index)}
+    return Split(
+        dataset,
+        {part: tuple(sorted(ids, key=order.__getitem__)) for part, ids in parts.items()},
+        held,
+    )
+
+
+def _assign(chips: pd.DataFrame, clusters: pd.Series, fractions: tuple[float, float, float],
+            key: str) -> pd.Series:
+    """Return the part of every chip of a region."""
+    counts = chips.filter(regex=r"^count_\d+$").groupby(clusters).sum()
+    sizes = clusters.value_counts().reindex(counts.index).to_numpy()
+    digest = hashlib.sha256(key.encode()).digest()
+    random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    trials = [_fill(sizes, fractions, random.permutation(len(sizes))) for _ in range(_TRIALS)]
+    best = min(trials, key=lambda trial: _unevenness(counts.to_numpy(), trial))
+    return clusters.map(dict(zip(counts.index, best, strict=True)))
+
+
+def _fill(sizes: np.ndarray, fractions: tuple[float, float, float], order: np.ndarray
+          ) -> list[str]:
+    """Give each cluster, in random order, to the part that lacks the largest share of its due."""
+    due = np.array(fractions) / sum(fractions) * sizes.sum()
+    got = np.zeros(3)
+    parts = [""] * len(sizes)
+    for cluster in order:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            lack = np.where(due > 0, 1 - got / due, -np.inf)
+        part = int(lack.argmax())
+        got[part] += sizes[cluster]
+        parts[cluster] = PARTS[part]
+    return parts
+
+
+def _unevenness(counts: np.ndarray, parts: list[str]) -> float:
+    """Return how far the class shares of the parts lie from those of the whole, summed."""
+    whole = counts.sum(0) / max(counts.sum(), 1)
+    total = 0.0
+    for part in set(parts):
+        own = counts[[entry == part for entry in parts]].sum(0)
+        total += np.abs(own / max(own.sum(), 1) - whole).sum()
+    return float(total)

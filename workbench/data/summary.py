@@ -1,0 +1,67 @@
+"""How a dataset shows itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from workbench.reprs import html_card, html_table, text_table
+
+if TYPE_CHECKING:
+    from workbench.data.dataset import Dataset
+
+
+def _facts(dataset: Dataset) -> dict[str, str]:
+    info = dataset.info
+    counts = dataset.class_counts()
+    total = sum(counts) or 1
+    gsd = f" · {info.gsd_m:g} m" if info.gsd_m else ""
+    facts = {
+        "chips": f"{len(dataset)} of {info.chip_shape[0]} × {info.chip_shape[1]} pixels{gsd}",
+        "bands": ", ".join(info.bands),
+        "classes": ", ".join(
+            f"{entry.name} {count / total:.1%}"
+            for entry, count in zip(info.classes, counts, strict=True)
+        ),
+    }
+    if dataset.skipped:
+        kinds = Counter(_kind(reason) for reason in dataset.skipped.values())
+        facts["left out"] = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    return facts
+
+
+def _kind(reason: str) -> str:
+    for kind in ("no mask", "no valid pixel", "no labelled", "straddles", "in no region"):
+        if reason.startswith(kind):
+            return reason.split(" (")[0].split(" in /")[0]
+    return "unreadable"
+
+
+def _regions(dataset: Dataset) -> tuple[list[str], list[list[str]]]:
+    names = [entry.name for entry in dataset.classes]
+    rows = []
+    for region, chips in dataset.chips.groupby("region"):
+        counts = [int(chips[f"count_{index}"].sum()) for index in range(len(names))]
+        total = sum(counts) or 1
+        rows.append([
+            str(region), str(len(chips)), str(chips["cluster"].nunique()),
+            *(f"{count / total:.1%}" for count in counts),
+        ])
+    return ["region", "chips", "clusters", *names], rows
+
+
+def _title(dataset: Dataset) -> str:
+    return dataset.info.name + (" (simulated)" if dataset.info.simulated else "")
+
+
+def dataset_text(dataset: Dataset) -> str:
+    """Return the facts and a table of regions."""
+    facts = "\n".join(f"  {name}: {fact}" for name, fact in _facts(dataset).items())
+    header, rows = _regions(dataset)
+    return f"Dataset {_title(dataset)}\n{facts}\n{text_table(header, rows)}"
+
+
+def dataset_html(dataset: Dataset) -> str:
+    """Return the facts and a table of regions as HTML."""
+    header, rows = _regions(dataset)
+    return html_card(_title(dataset), _facts(dataset), body=html_table(header, rows))
