@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,8 +51,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [
         item
         for item in items
-        if any(item.get_closest_marker(mark) and suite not in asked()
-               for mark, suite in ONLY_WHEN_ASKED.items())
+        if any(
+            item.get_closest_marker(mark) and suite not in asked()
+            for mark, suite in ONLY_WHEN_ASKED.items()
+        )
     ]
     items[:] = [item for item in items if item not in set(left_out)]
     config.hook.pytest_deselected(items=left_out)
@@ -100,8 +101,8 @@ class NeedlessSkips:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Iterator[Path]:
-    """The folder of reference material beside the repository, where there is one."""
+def shared() -> Path:
+    """Return the folder of reference material beside the repository, where there is one."""
     if not SHARED.is_dir():
         pytest.skip(NeedlessSkips.NO_SHARED)
-    yield SHARED
+    return SHARED

@@ -178,9 +178,7 @@ def lab_url(
     ]  # fmt: skip
     log = home / "server.log"
     with log.open("w") as output:
-        server = subprocess.Popen(
-            command, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             yield _address(server, home / "runtime", log)
         finally:
