@@ -1,0 +1,77 @@
+"""Static pictures of every noun; they work from disk, headless and after a restart.
+
+The contract: one plot a file. A plot-file registers a `Plot`: `data(source, **options)` gathers a
+table, `draw(table, figure)` draws it. Nothing here touches pyplot's global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import FigureBase
+
+from workbench.errors import DataError
+from workbench.plots.style import Picture, ThemeName, themed
+from workbench.registry import Registry
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One kind of picture.
+
+    `size(table)` is the natural width and height in inches; `suits` tells whether it is the
+    picture to show when a source comes without a kind.
+    """
+
+    data: Callable[..., Any]
+    draw: Callable[[Any, FigureBase], None]
+    size: Callable[[Any], tuple[float, float]]
+    suits: Callable[[Any], bool]
+
+
+PLOTS: Registry[Plot] = Registry("plot", "workbench.plots.PLOTS")
+
+
+def plot(source: Any, kind: str | None = None, *, theme: ThemeName = "light",
+         width: float | None = None, height: float | None = None, **options: Any) -> Picture:
+    """Draw a run, several runs, scores, a comparison, a dataset, a split or a prediction.
+
+    Args:
+        source: What to draw.
+        kind: One of `workbench.plots.PLOTS`; chosen from the source when left out.
+        theme: Colours for a light or a dark page.
+        width: Width in inches; each plot knows a good one.
+        height: Height in inches; each plot knows a good one.
+        options: Options of the plot's `data`, for example `chips=` and `runs=` for "chips".
+
+    Returns:
+        A `matplotlib.figure.Figure` that shows itself in a notebook; `.savefig(path)` writes it.
+
+    Raises:
+        UnknownNameError: There is no plot of that kind.
+        DataError: The source has nothing to draw.
+    """
+    chosen = PLOTS[kind] if kind else _suiting(source)
+    table = chosen.data(source, **options)
+    natural = chosen.size(table)
+    with themed(theme):
+        figure = Picture(figsize=(width or natural[0], height or natural[1]), layout="constrained")
+        chosen.draw(table, figure)
+        # Ticks are made at the first drawing: make them while the theme is in force.
+        figure.draw_without_rendering()
+    return figure
+
+
+def _suiting(source: Any) -> Plot:
+    for chosen in PLOTS.values():
+        if chosen.suits(source):
+            return chosen
+    raise DataError(
+        f"plot() knows no picture for {type(source).__name__}; it draws runs, lists of runs, "
+        f"scores, comparisons, datasets, splits and predictions. Kinds: {', '.join(PLOTS)}."
+    )
+
+
+from workbench.plots import chips, curves, map, regions, world  # noqa: E402, F401  (each file registers its plot)

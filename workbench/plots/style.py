@@ -1,0 +1,155 @@
+"""How every plot looks: fonts, two themes, colours that colour-blind readers tell apart."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+ThemeName = Literal["light", "dark"]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one theme; `runs` are Okabe and Ito's, brightened on a dark ground.
+
+    Source: Okabe, Ito (2008), Color Universal Design, jfly.uni-koeln.de/color.
+    """
+
+    surface: str
+    ink: str
+    muted: str
+    rule: str
+    land: str
+    border: str
+    runs: tuple[str, ...]
+    baselines: tuple[str, ...]
+    held_out: str
+    trained: str
+
+
+LIGHT = Theme(
+    surface="#ffffff", ink="#1c2127", muted="#5f6973", rule="#dfe3e8", land="#e9ecef",
+    border="#ffffff",
+    runs=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    baselines=("#4b5563", "#7b8591", "#9aa4b0"), held_out="#D55E00", trained="#0072B2",
+)
+DARK = Theme(
+    surface="#16191d", ink="#e8eaed", muted="#9ba4ae", rule="#333a42", land="#2b3138",
+    border="#16191d",
+    runs=("#4FA9EA", "#F2894A", "#3FC79D", "#E6A3CB", "#F3BE4D", "#93D4F7"),
+    baselines=("#c3cad2", "#98a2ad", "#737d88"), held_out="#F2894A", trained="#4FA9EA",
+)
+# A circle is a fine-tuned model, any other marker a baseline: greys alone are hard to tell apart.
+BASELINE_MARKERS = ("D", "s", "^", "v", "P", "X")
+_THEME: contextvars.ContextVar[Theme] = contextvars.ContextVar("theme", default=LIGHT)
+WRONG = {"missed": "#E69F00", "false": "#CC79A7"}
+
+
+class Picture(Figure):
+    """A figure without global state that shows itself sharply in a notebook."""
+
+    def png(self, dpi: float = 144) -> bytes:
+        """Return the figure as PNG bytes."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=dpi)
+        return buffer.getvalue()
+
+    def svg(self) -> str:
+        """Return the figure as SVG text that is the same every time it is drawn."""
+        buffer = io.StringIO()
+        with mpl.rc_context({"svg.hashsalt": "workbench"}):
+            self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        text = buffer.getvalue()
+        return _LONG_NUMBER.sub(_shorten, text[text.index("<svg"):])
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        width, height = self.get_size_inches() * 96
+        return self.png(), {"width": round(width), "height": round(height)}
+
+
+# Matplotlib writes six decimals of a 1/72 inch; two are more than any screen shows.
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+
+
+def _shorten(match: re.Match[str]) -> str:
+    number = float(match.group())
+    return f"{number:.2f}" if abs(number) >= 1 else f"{number:.4g}"
+
+
+@functools.cache
+def _fonts() -> tuple[str, ...]:
+    installed = set(font_manager.get_font_names())
+    wished = ("Inter", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans")
+    return tuple(name for name in wished if name in installed)
+
+
+def theme(name: ThemeName = "light") -> Theme:
+    """Return the colours of a theme."""
+    return DARK if name == "dark" else LIGHT
+
+
+def current() -> Theme:
+    """Return the theme that is in use (see `themed`)."""
+    return _THEME.get()
+
+
+@contextlib.contextmanager
+def themed(name: ThemeName = "light") -> Iterator[Theme]:
+    """Draw in a theme; matplotlib's own settings come back afterwards."""
+    look = theme(name)
+    settings = {
+        "font.family": list(_fonts()), "font.size": 10, "axes.titlesize": 11,
+        "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 8,
+        "axes.labelsize": 9.5, "xtick.labelsize": 9, "ytick.labelsize": 9,
+        "legend.fontsize": 9, "legend.frameon": False, "legend.handlelength": 1.6,
+        "text.color": look.ink, "axes.labelcolor": look.muted, "axes.titlecolor": look.ink,
+        "xtick.color": look.muted, "ytick.color": look.muted, "axes.edgecolor": look.rule,
+        "axes.facecolor": look.surface, "figure.facecolor": look.surface,
+        "grid.color": look.rule, "grid.linewidth": 0.8,
+        "axes.spines.top": False, "axes.spines.right": False, "xtick.major.size": 0,
+        "ytick.major.size": 0, "lines.linewidth": 1.9, "lines.solid_capstyle": "round",
+        "hatch.linewidth": 0.8, "axes.axisbelow": True, "figure.dpi": 96,
+        "figure.constrained_layout.use": False, "axes.unicode_minus": True,
+    }
+    token = _THEME.set(look)
+    try:
+        with mpl.rc_context(settings):
+            yield look
+    finally:
+        _THEME.reset(token)
+
+
+def run_colours(names: Sequence[str], baselines: Sequence[str] = ()) -> dict[str, str]:
+    """Give each run a colour: runs in the theme's order, baselines in greys."""
+    look = current()
+    tuned = [name for name in names if name not in baselines]
+    greys = [name for name in names if name in baselines]
+    colours = {name: look.runs[i % len(look.runs)] for i, name in enumerate(tuned)}
+    colours |= {name: look.baselines[i % len(look.baselines)] for i, name in enumerate(greys)}
+    return colours
+
+
+def run_markers(names: Sequence[str], baselines: Sequence[str] = ()) -> dict[str, str]:
+    """Give each run a marker: circles for runs, other shapes for baselines."""
+    greys = [name for name in names if name in baselines]
+    return {name: BASELINE_MARKERS[greys.index(name) % len(BASELINE_MARKERS)]
+            if name in greys else "o" for name in names}
+
+
+def image_axes(axes: Axes) -> None:
+    """Turn off everything of an axes but its picture and title."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)

@@ -1,0 +1,1 @@
+"""Views that live in a notebook: the only folder that knows IPython."""
