@@ -11,6 +11,8 @@ from affine import Affine
 
 from workbench.data import Dataset
 
+pytest_plugins = ["tests.plugin"]
+
 HLS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
 CHIP = 32
 CHIPS_A_REGION = 8
