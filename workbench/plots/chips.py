@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.patches import Patch
@@ -179,8 +180,6 @@ def _telling(dataset: Dataset, count: int) -> list[str]:
 
 
 def _predicted(run: Run, dataset: Dataset, chips: Sequence[str]) -> list[npt.NDArray]:
-    import torch
-
     model = load_model(run)
     device = next(model.parameters(), torch.zeros(0)).device
     narrowed = dataset.with_bands(run.bands)

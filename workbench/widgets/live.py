@@ -32,16 +32,14 @@ class LiveView:
         self._next = 0.0
 
     def update(self, event: Event) -> None:
-        """Take in an event and redraw where it is time."""
+        """Take in an event; redraw after a step or an epoch where it is time."""
         self._events.append(event)
-        drawable = isinstance(event, (StepDone, EpochDone)) or event.terminal
-        if drawable and (event.terminal or time.monotonic() >= self._next):
+        if isinstance(event, (StepDone, EpochDone)) and time.monotonic() >= self._next:
             self._draw()
 
     def close(self) -> None:
         """Draw the last picture; it stays."""
-        if self._events:
-            self._draw()
+        self._draw()
 
     def _draw(self) -> None:
         if not any(isinstance(event, StepDone) for event in self._events):
