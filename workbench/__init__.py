@@ -12,14 +12,13 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from workbench import errors
-    from workbench.assembly import build_model, load_model
+    from workbench.assembly import backbones, build_model, decoders, load_model, peft_methods
     from workbench.catalog import Catalog, Collection, open_catalog
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, load
     from workbench.evaluation import Comparison, Scores, compare, evaluate
     from workbench.fitting import fit, resume
-    from workbench.models import backbones, decoders
-    from workbench.peft import FullFineTuning, LinearProbe, LoRA, peft_methods
+    from workbench.peft import FullFineTuning, LinearProbe, LoRA
     from workbench.plots import plot
     from workbench.prediction import predict, to_cog
     from workbench.recipe import Recipe, SpectralIndex, baselines
@@ -29,9 +28,8 @@ _NAMES = {
     "workbench.catalog": ("open_catalog", "Catalog", "Collection"),
     "workbench.data": ("load", "Dataset", "Split"),
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
-    "workbench.peft": ("LinearProbe", "LoRA", "FullFineTuning", "peft_methods"),
-    "workbench.models": ("backbones", "decoders"),
-    "workbench.assembly": ("build_model", "load_model"),
+    "workbench.peft": ("LinearProbe", "LoRA", "FullFineTuning"),
+    "workbench.assembly": ("build_model", "load_model", "backbones", "decoders", "peft_methods"),
     "workbench.fitting": ("fit", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),

@@ -81,11 +81,11 @@ def load_backbone(
 
 def find_facts(name: str) -> Facts:
     """Return what is known of a named backbone, or of a family without a size."""
-    if name in FAMILIES:
-        return Facts(name=name, family=name, bands=BANDS)
     if name in BACKBONES:
         return BACKBONES[name]
-    raise unknown_name("backbone", name, [*BACKBONES, *FAMILIES], "wb.backbones()")
+    if name in FAMILIES:
+        return Facts(name=name, family=name, bands=BANDS)
+    raise unknown_name("backbone", name, {*BACKBONES, *FAMILIES}, "wb.backbones()")
 
 
 def _checked(family: type[Backbone], architecture: Mapping[str, Any]) -> Mapping[str, Any]:

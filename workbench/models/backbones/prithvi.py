@@ -240,8 +240,7 @@ class Prithvi(Backbone):
 
 def _tokens_to_map(tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:
     """Return ``(B, T*D, h, w)`` from ``(B, T*h*w, D)``; the frames' channels follow each other."""
-    maps = tokens.unflatten(1, grid).permute(0, 1, 4, 2, 3)
-    return maps.flatten(1, 2).contiguous()
+    return tokens.unflatten(1, grid).permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
 def _initialise_patches(weight: Tensor) -> None:

@@ -1,0 +1,11 @@
+"""From a recipe to a model, from a model to files and back, and what there is to choose from."""
+
+from __future__ import annotations
+
+from workbench.assembly.building import Model, ModelDescription, build_model
+from workbench.assembly.devices import select_device
+from workbench.assembly.files import load_model, restore_model, save_model
+from workbench.assembly.tables import backbones, decoders, peft_methods
+
+__all__ = ["Model", "ModelDescription", "backbones", "build_model", "decoders", "load_model",
+           "peft_methods", "restore_model", "save_model", "select_device"]  # fmt: skip

@@ -1,0 +1,205 @@
+"""Build the model that a recipe describes, for the bands and classes of a dataset."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workbench.data.bands import canonical_all, positions
+from workbench.data.info import ClassInfo, parse_classes
+from workbench.errors import BandError, RecipeError
+from workbench.models import load_backbone
+from workbench.models.backbones import Backbone
+from workbench.models.decoders import DECODERS
+from workbench.models.loading import Weights, find_facts
+from workbench.models.segmenter import Normalize, Segmenter
+from workbench.models.spectral_index import IndexModel
+from workbench.recipe import AnyRecipe, Recipe, SpectralIndex, recipe_from_json
+
+Model = Segmenter | IndexModel
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """Everything but tensors that a model is rebuilt from and used with.
+
+    `scale` and `offset` turn stored values into the physical units the model takes;
+    `weights_hash` is of the frozen backbone, None where the backbone is saved or there is none.
+    """
+
+    recipe: AnyRecipe
+    classes: tuple[ClassInfo, ...]
+    bands: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float = 1.0
+    offset: float = 0.0
+    image_size: int | tuple[int, int] | None = None
+    num_frames: int = 1
+    weights: str | None = None
+    weights_hash: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        classes = [entry.model_dump() for entry in self.classes]
+        # asdict goes into dataclasses only; recipe and classes are pydantic.
+        return {**asdict(self), "recipe": self.recipe.to_json(), "classes": classes}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> ModelDescription:
+        """Return the description that `to_json` wrote."""
+        size = data["image_size"]
+        return ModelDescription(**{
+            **data,
+            "recipe": recipe_from_json(data["recipe"]),
+            "classes": tuple(ClassInfo(**entry) for entry in data["classes"]),
+            **{name: tuple(data[name]) for name in ("bands", "mean", "std")},
+            "image_size": tuple(size) if isinstance(size, list) else size,
+        })  # fmt: skip
+
+
+def build_model(
+    recipe: AnyRecipe,
+    *,
+    classes: int | Sequence[str | ClassInfo],
+    bands: Sequence[str],
+    image_size: int | tuple[int, int] | None = None,
+    num_frames: int = 1,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    weights: Weights = None,
+) -> Model:
+    """Build a model that takes physical units and gives logits ``(B, K, y, x)``.
+
+    Args:
+        recipe: What to build; its seed decides every random weight.
+        classes: Their number, names, or `ClassInfo`.
+        bands: Bands there are, by name; the recipe may narrow them.
+        image_size: Side in pixels that positions are made for; by default the backbone's. Any
+            other size works too.
+        num_frames: Number of dates in an image.
+        mean: Mean of each of `bands` in physical units; by default the backbone's.
+        std: Standard deviation likewise.
+        scale: Stored value * scale + offset is the physical unit; kept for prediction.
+        offset: See `scale`.
+        weights: Weights of the backbone, as in `load_backbone`.
+
+    Returns:
+        A module with `bands`, `adapter` (None for an index) and `description`.
+
+    Raises:
+        RecipeError: The PEFT method does not fit the backbone; those that do are named.
+        BandError: A band that the recipe needs is not there.
+        WeightsError: The backbone's weights are missing or broken.
+    """
+    named = [f"class {k}" for k in range(classes)] if isinstance(classes, int) else classes
+    description = ModelDescription(
+        recipe=recipe,
+        classes=parse_classes(named)[0],
+        bands=_bands(recipe, bands),
+        mean=(), std=(), scale=scale, offset=offset,
+        image_size=image_size, num_frames=num_frames,
+        weights=str(weights) if isinstance(weights, str | Path) else None,
+    )  # fmt: skip
+    if isinstance(recipe, SpectralIndex):
+        return _index_model(recipe, description)
+    where = positions(description.bands, canonical_all(bands), "The dataset")
+    given = None
+    if mean is not None and std is not None:
+        given = tuple(mean[i] for i in where), tuple(std[i] for i in where)
+    return _segmenter(recipe, description, given, weights)
+
+
+def _segmenter(
+    recipe: Recipe,
+    description: ModelDescription,
+    given: tuple[tuple[float, ...], tuple[float, ...]] | None,
+    weights: Weights,
+) -> Segmenter:
+    with _seeded(recipe.seed):
+        backbone = load_backbone(
+            recipe.backbone,
+            weights=weights,
+            bands=description.bands,
+            image_size=description.image_size,
+            num_frames=description.num_frames,
+        )
+    recipe.peft.require_fit(backbone)
+    mean, std = _statistics(recipe, backbone, given)
+    with _seeded(recipe.seed):
+        decoder = DECODERS[recipe.decoder](
+            backbone.num_features,
+            backbone.strides,
+            len(description.classes),
+            **find_facts(recipe.backbone).decoders.get(recipe.decoder, {}),
+        )
+    digest = None if recipe.peft.saves_backbone else backbone.weights_hash()
+    with _seeded(recipe.seed):
+        adapter = recipe.peft.apply(backbone)
+    model = Segmenter(Normalize(mean, std), backbone, decoder)
+    model.adapter = adapter
+    model.description = replace(description, mean=mean, std=std, weights_hash=digest)
+    return model
+
+
+def _statistics(
+    recipe: Recipe,
+    backbone: Backbone,
+    given: tuple[tuple[float, ...], tuple[float, ...]] | None,
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    own = None
+    if backbone.mean is not None and backbone.std is not None:
+        own = backbone.mean, backbone.std
+    if recipe.normalization == "backbone":
+        if own is None:
+            raise RecipeError(
+                f"normalization='backbone': {backbone.name!r} has no statistics for the bands "
+                f"{', '.join(backbone.bands)}. Use normalization='dataset'."
+            )
+        return own
+    if chosen := given or own:
+        return chosen
+    warnings.warn(
+        "No band statistics: the model takes its input as it is. Pass mean and std.", stacklevel=4
+    )
+    count = len(backbone.bands)
+    return (0.0,) * count, (1.0,) * count
+
+
+def _index_model(recipe: SpectralIndex, description: ModelDescription) -> IndexModel:
+    if len(description.classes) != 2:
+        raise RecipeError(
+            f"{recipe!r} tells two classes apart; the dataset has {len(description.classes)}."
+        )
+    first = "water" in description.classes[0].name.lower()
+    threshold = 0.0 if recipe.threshold == "tuned" else recipe.threshold
+    model = IndexModel(recipe.bands, threshold, water=0 if first else 1)
+    model.description = description
+    return model
+
+
+def _bands(recipe: AnyRecipe, bands: Sequence[str]) -> tuple[str, ...]:
+    available = canonical_all(bands)
+    if not available:
+        raise BandError("bands=[] is empty; name the bands of the images.")
+    if recipe.bands is None:
+        return available
+    positions(recipe.bands, available, "The dataset")
+    return recipe.bands
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw from `seed` inside, and leave the caller's random state as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+

@@ -1,0 +1,79 @@
+"""The U-Net decoder: upsample, join the finer feature map, convolve; again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from workbench.errors import RecipeError
+from workbench.models.decoders import DECODERS, Decoder
+from workbench.models.pyramid import LearnedPyramid, quarters
+
+
+def conv_bn_relu(inputs: int, outputs: int) -> nn.Sequential:
+    """Return a 3x3 convolution with batch normalisation and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
+
+
+class _Block(nn.Module):
+    def __init__(self, inputs: int, skip: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = conv_bn_relu(inputs + skip, outputs)
+        self.conv2 = conv_bn_relu(outputs, outputs)
+
+    def forward(self, coarse: Tensor, skip: Tensor | None) -> Tensor:
+        fine = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
+        if skip is not None:
+            fine = torch.cat([fine, skip], dim=1)
+        return self.conv2(self.conv1(fine))
+
+
+@DECODERS.register("unet")
+class UNetDecoder(Decoder):
+    """U-Net decoder over a pyramid; a plain ViT's maps of four blocks become one first.
+
+    Where the finest map is coarser than the image, one more block doubles its resolution.
+    Source: Ronneberger et al. 2015; numbers as in TerraTorch 1.2.13 (UNetDecoder of
+    segmentation_models_pytorch with LearnedInterpolateToPyramidal).
+    """
+
+    summary: ClassVar[str] = "Joins four depths from coarse to fine: sharp edges. Start here."
+
+    def __init__(
+        self,
+        num_features: Sequence[int],
+        strides: Sequence[int],
+        num_classes: int,
+        *,
+        channels: Sequence[int] = (512, 256, 128, 64),
+    ) -> None:
+        super().__init__(num_features, strides, num_classes)
+        plain = len(set(strides)) == 1
+        self.blocks = quarters(len(strides)) if plain else tuple(range(len(strides)))
+        self.neck = LearnedPyramid(num_features[-1]) if plain else None
+        widths = self.neck.num_features if self.neck else tuple(num_features)
+        finest = strides[0] / 4 if plain else strides[0]
+        skips = [*reversed(widths[:-1]), *([0] if finest > 1 else [])]
+        if len(channels) < len(skips):
+            raise RecipeError(
+                f"The decoder 'unet' needs {len(skips)} channels here; got {list(channels)}."
+            )
+        outputs = list(channels[: len(skips)])
+        inputs = [widths[-1], *outputs[:-1]]
+        self.stages = nn.ModuleList(map(_Block, inputs, skips, outputs))
+        self.head = nn.Conv2d(outputs[-1], num_classes, 1)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Return scores ``(B, K, h, w)`` at the resolution of the image, half or a quarter."""
+        maps = self.neck(features) if self.neck else list(features)
+        current = maps[-1]
+        skips: list[Tensor | None] = [*reversed(maps[:-1]), None]
+        for stage, skip in zip(self.stages, skips, strict=False):
+            current = stage(current, skip)
+        return self.head(current)

@@ -1,0 +1,110 @@
+"""The assembled model: physical units in, class scores for every pixel out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from workbench.errors import BandError
+from workbench.models.backbones import Backbone
+from workbench.models.decoders import Decoder
+
+
+class Normalize(nn.Module):
+    """Z-scores by band; pixels that are not valid (NaN, infinite) become 0, the band's mean."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the z-scores of ``(B, C, ..., H, W)``."""
+        shape = (-1,) + (1,) * (image.ndim - 2)
+        scores = (image - self.mean.view(shape)) / self.std.view(shape)
+        return torch.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+class Segmenter(nn.Module):
+    """Normalisation, backbone and decoder; any image size, padded without a trace.
+
+    Attributes:
+        adapter: What the PEFT method added to the backbone; None before one was applied.
+        description: What the model is rebuilt from and used with.
+    """
+
+    adapter: Any = None
+    description: Any = None
+
+    def __init__(self, normalize: Normalize, backbone: Backbone, decoder: Decoder) -> None:
+        super().__init__()
+        self.normalize = normalize
+        self.backbone = backbone
+        self.decoder = decoder
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """The bands it takes, in order."""
+        return self.backbone.bands
+
+    @property
+    def trains_backbone(self) -> bool:
+        """Whether gradients flow through the backbone."""
+        return self.adapter is None or self.adapter.trains_backbone
+
+    def train(self, mode: bool = True) -> Segmenter:
+        """Set the training mode; a frozen backbone stays in evaluation mode."""
+        super().train(mode)
+        if not self.trains_backbone:
+            self.backbone.eval()
+        return self
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits ``(B, K, y, x)`` float32.
+
+        Args:
+            image: ``(B, C, y, x)`` or ``(B, C, time, y, x)`` in physical units, NaN where not
+                valid.
+        """
+        bands = self.backbone.bands
+        if image.ndim not in (4, 5) or image.shape[1] != len(bands):
+            raise BandError(
+                f"The model takes images (B, {len(bands)}, y, x) with the bands "
+                f"{', '.join(bands)}; got {tuple(image.shape)}."
+            )
+        height, width = image.shape[-2:]
+        padded, top, left = pad_to_multiple(self.normalize(image), self.backbone.size_multiple)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_backbone):
+            features = self.backbone(padded, blocks=self.decoder.blocks)
+        logits = self.decoder(features).float()
+        if logits.shape[-2:] != padded.shape[-2:]:
+            logits = F.interpolate(logits, size=padded.shape[-2:], mode="bilinear")
+        return logits[..., top : top + height, left : left + width]
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, int, int]:
+    """Pad the last two axes to multiples, mirrored, and return rows above and columns left.
+
+    The padding is split between both sides, as in TerraTorch 1.2.13; an image narrower than its
+    padding has its edge repeated, because it has too little to mirror.
+    """
+    top, bottom = _split_padding(image.shape[-2], multiple)
+    left, right = _split_padding(image.shape[-1], multiple)
+    if not (top or bottom or left or right):
+        return image, 0, 0
+    fits = bottom < image.shape[-2] and right < image.shape[-1]
+    maps = image.flatten(0, -4)
+    padded = F.pad(maps, (left, right, top, bottom), mode="reflect" if fits else "replicate")
+    return padded.unflatten(0, image.shape[:-3]), top, left
+
+
+def _split_padding(size: int, multiple: int) -> tuple[int, int]:
+    total = -size % multiple
+    return total // 2, total - total // 2

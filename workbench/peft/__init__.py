@@ -1,0 +1,156 @@
+"""PEFT methods: the contract and the registry.
+
+Every other file of this folder but `options` and `split_qkv` is one method: its options and what
+`apply` does to a backbone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from torch import nn
+
+from workbench.errors import RecipeError
+from workbench.peft.options import Options
+from workbench.registry import Registry, import_plugins
+
+
+class Backbone(Protocol):
+    """What a method has to know of a backbone (a `torch.nn.Module`)."""
+
+    name: str
+    derived: ClassVar[frozenset[str]]
+
+    def linear_roles(self) -> dict[str, list[str]]: ...  # noqa: D102
+    def parameters(self) -> Iterator[nn.Parameter]: ...  # noqa: D102
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102
+    def get_submodule(self, target: str) -> nn.Module: ...  # noqa: D102
+    def requires_grad_(self, requires_grad: bool = True) -> Any: ...  # noqa: D102
+
+
+class Adapter(ABC):
+    """A method at work on one backbone, which it has changed in place.
+
+    Attributes:
+        trains_backbone: Whether gradients flow through the backbone. Where they do not, it runs
+            in evaluation mode without recording operations.
+        additive: Whether it can be switched off and removed, leaving the backbone as it was.
+        still_at_start: Parts of names of trainable tensors whose first gradient is zero.
+    """
+
+    trains_backbone: ClassVar[bool] = True
+    additive: ClassVar[bool] = True
+    still_at_start: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.backbone = backbone
+
+    def trainable_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the backbone that training changes."""
+        return [weight for weight in self.backbone.parameters() if weight.requires_grad]
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what was learned, and nothing of the frozen backbone, into `folder`."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Read back what `save` wrote.
+
+        Raises:
+            WeightsError: The files are missing or belong to another adapter.
+        """
+
+    @abstractmethod
+    def disable(self) -> None:
+        """Let the backbone answer as if nothing had been added."""
+
+    @abstractmethod
+    def enable(self) -> None:
+        """Undo `disable`."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Give the backbone back exactly as it was before `apply`, all of it trainable."""
+
+
+class Method(Options, ABC):
+    """Base of the options of a PEFT method.
+
+    Attributes:
+        kind: Name in the registry.
+        summary: One sentence on what it does and when to choose it.
+        default_lr: Learning rate where the recipe gives none.
+        saves_backbone: Whether its files hold all of the backbone.
+    """
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+    default_lr: ClassVar[float]
+    saves_backbone: ClassVar[bool] = False
+
+    def misfit(self, backbone: Backbone) -> str | None:
+        """Return why the method does not fit a backbone; None where it fits."""
+        return None
+
+    @abstractmethod
+    def apply(self, backbone: Backbone) -> Adapter:
+        """Change a backbone in place, so that training it trains what the method says.
+
+        Raises:
+            RecipeError: The method does not fit; the message names those that do.
+        """
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `method` makes the same options from."""
+        return {"kind": self.kind, **self.model_dump(mode="json")}
+
+    def require_fit(self, backbone: Backbone) -> None:
+        """Raise the error of a misfit."""
+        if reason := self.misfit(backbone):
+            fitting = ", ".join(repr(kind) for kind in fitting_methods(backbone))
+            raise RecipeError(
+                f"{type(self).__name__} does not fit {backbone.name!r}: {reason} "
+                f"Methods that fit: {fitting}."
+            )
+
+
+METHODS: Registry[type[Method]] = Registry("PEFT method", "wb.peft_methods()")
+
+
+def register(method: type[Method]) -> type[Method]:
+    """Register the decorated options under their `kind`."""
+    return METHODS.add(method.kind, method)
+
+
+def method(value: str | Mapping[str, Any] | Method) -> Method:
+    """Return the options for a name, for plain data with its `kind`, or as they are."""
+    if isinstance(value, Method):
+        return value
+    if isinstance(value, str):
+        return METHODS[value]()
+    if not isinstance(value, Mapping) or "kind" not in value:
+        raise RecipeError(
+            f"peft={value!r} is not a PEFT method. Pass a name ({', '.join(METHODS)}) or options "
+            "such as LoRA(rank=8)."
+        )
+    return METHODS[value["kind"]](**{key: entry for key, entry in value.items() if key != "kind"})
+
+
+def fitting_methods(backbone: Backbone, kinds: Collection[str] = METHODS) -> list[str]:
+    """Return the kinds of the methods that fit a backbone with their default options."""
+    return [kind for kind in kinds if METHODS[kind]().misfit(backbone) is None]
+
+
+import_plugins(__name__, __path__)
+
+from workbench.peft.full import FullFineTuning  # noqa: E402
+from workbench.peft.linear_probe import LinearProbe  # noqa: E402
+from workbench.peft.lora import LoRA  # noqa: E402
+
+__all__ = ["METHODS", "Adapter", "Backbone", "FullFineTuning", "LinearProbe", "LoRA", "Method",
+           "fitting_methods", "method", "register"]  # fmt: skip

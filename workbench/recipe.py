@@ -1,0 +1,201 @@
+"""Recipes: everything a run needs but the data, as frozen options that survive JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from workbench.data.bands import canonical_all
+from workbench.errors import RecipeError
+from workbench.models.decoders import DECODERS
+from workbench.models.loading import find_facts
+from workbench.peft import FullFineTuning, LoRA, Method, method
+from workbench.peft.options import Names, Options
+
+# From nothing, larger steps than fine-tuning's: AdamW's usual value.
+LR_FROM_SCRATCH = 1e-3
+
+
+class Recipe(Options):
+    """How to train: backbone, PEFT method, decoder and optimisation.
+
+    Defaults are the PEFT paper's (IBM/peft-geofm, configs): AdamW, 100 epochs, batches of 8, early
+    stopping after 15 epochs and half the learning rate after 4 without a better validation loss,
+    flips and rotations as the only augmentation. Its weight decay is not known; 0.01 is AdamW's.
+    """
+
+    kind: ClassVar[str] = "recipe"
+
+    backbone: str = Field(
+        default="workbench_tiny", description="Name of the backbone; wb.backbones() lists all."
+    )
+    peft: Annotated[Method, BeforeValidator(method)] = Field(
+        default=LoRA(), description="Fine-tuning method, by name or with options."
+    )
+    decoder: str = Field(
+        default="unet", description="Decoder: 'unet' is sharper, 'linear' the smallest."
+    )
+    epochs: int = Field(default=100, ge=1, description="Most epochs to train.")
+    batch_size: int = Field(default=8, ge=1, description="Chips in one step.")
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="Peak learning rate; by default the method's."
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's weight decay.")
+    patience: int = Field(
+        default=15, ge=1, description="Epochs without a better validation loss before stopping."
+    )
+    lr_patience: int = Field(
+        default=4, ge=0, description="Epochs without a better validation loss before a lower rate."
+    )
+    lr_factor: float = Field(
+        default=0.5, gt=0, lt=1, description="What the learning rate is then multiplied by."
+    )
+    augment: bool = Field(
+        default=True, description="Flip and rotate chips in training (eight ways)."
+    )
+    seed: int = Field(
+        default=0, ge=0, description="Seed of weights, order, augmentation and dropout."
+    )
+    normalization: Literal["dataset", "backbone"] = Field(
+        default="dataset", description="Whose band statistics scale the input."
+    )
+    bands: Names | None = Field(
+        default=None, description="Bands to use, by name; by default all that the dataset has."
+    )
+
+    @field_validator("backbone")
+    @classmethod
+    def _known_backbone(cls, name: str) -> str:
+        find_facts(name)
+        return name
+
+    @field_validator("decoder")
+    @classmethod
+    def _known_decoder(cls, name: str) -> str:
+        assert DECODERS[name]
+        return name
+
+    @field_validator("bands")
+    @classmethod
+    def _known_bands(cls, bands: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if bands is None else canonical_all(bands)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate: as given, else the method's, else from scratch's."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        if isinstance(self.peft, FullFineTuning) and not find_facts(self.backbone).pretrained:
+            return LR_FROM_SCRATCH
+        return self.peft.default_lr
+
+    @property
+    def name(self) -> str:
+        """A short name for folders and tables, such as `workbench_tiny-lora-unet`."""
+        if not find_facts(self.backbone).pretrained and isinstance(self.peft, FullFineTuning):
+            return f"{self.backbone.removesuffix('_encoder')}-scratch"
+        return f"{self.backbone}-{self.peft.kind.replace('_', '-')}-{self.decoder}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data: every field as it is, and what the open ones resolve to."""
+        given = {**self.model_dump(mode="json"), "peft": self.peft.to_json()}
+        return {"kind": self.kind, "given": given, "resolved": {"learning_rate": self.lr}}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Recipe:
+        """Return the recipe that `to_json` wrote."""
+        return Recipe(**data["given"])
+
+
+class SpectralIndex(Options):
+    """A water index with a threshold: the baseline without any learning.
+
+    NDWI = (green - near infrared) / (green + near infrared), McFeeters 1996;
+    MNDWI = (green - short-wave infrared) / (green + short-wave infrared), Xu 2006.
+    """
+
+    kind: ClassVar[str] = "spectral_index"
+
+    index: Literal["ndwi", "mndwi"] = Field(default="ndwi", description="Which index.")
+    threshold: float | Literal["tuned"] = Field(
+        default=0.0,
+        description="Water is above it, -1 to 1; 'tuned' chooses it on the training part.",
+    )
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _number_or_tuned(cls, threshold: Any) -> Any:
+        number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+        if threshold != "tuned" and not (number and -1 <= threshold <= 1):
+            raise ValueError(f"threshold={threshold!r} is neither within -1 and 1 nor 'tuned'")
+        return threshold
+
+    @property
+    def bands(self) -> tuple[str, str]:
+        """The two bands it needs."""
+        return INDEX_BANDS[self.index]
+
+    @property
+    def seed(self) -> int:
+        """Nothing is random: always 0."""
+        return 0
+
+    @property
+    def name(self) -> str:
+        """A short name for folders and tables, such as `ndwi-tuned`."""
+        return f"{self.index}-{self.threshold}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {"kind": self.kind, "given": self.model_dump(mode="json"), "resolved": {}}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> SpectralIndex:
+        """Return the recipe that `to_json` wrote."""
+        return SpectralIndex(**data["given"])
+
+
+INDEX_BANDS = {"ndwi": ("GREEN", "NIR_NARROW"), "mndwi": ("GREEN", "SWIR_1")}
+AnyRecipe = Recipe | SpectralIndex
+
+
+def recipe_from_json(data: Mapping[str, Any]) -> AnyRecipe:
+    """Return the recipe of either kind that `to_json` wrote."""
+    kinds: dict[str, type[Recipe] | type[SpectralIndex]] = {
+        cls.kind: cls for cls in (Recipe, SpectralIndex)
+    }
+    kind = data.get("kind") if isinstance(data, Mapping) else None
+    if kind not in kinds or not isinstance(data.get("given"), Mapping):
+        raise RecipeError(
+            f"This is not a recipe: its kind is {kind!r}, expected one of {', '.join(kinds)}."
+        )
+    return kinds[kind].from_json(data)
+
+
+class Described(Protocol):
+    """What `baselines` has to know of a dataset."""
+
+    @property
+    def bands(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def classes(self) -> Sequence[Any]: ...  # noqa: D102
+
+
+def baselines(dataset: Described, **changes: Any) -> list[AnyRecipe]:
+    """Return the recipes to beat on a dataset: water indices that it fits, and a scratch U-Net.
+
+    Args:
+        dataset: Says which bands and classes there are.
+        **changes: Fields of the U-Net's recipe, such as `epochs`.
+    """
+    water = any("water" in entry.name.lower() for entry in dataset.classes)
+    indices = [
+        SpectralIndex(index=index, threshold=threshold)
+        for index, needed in INDEX_BANDS.items()
+        if water and len(dataset.classes) == 2 and set(needed) <= set(dataset.bands)
+        for threshold in (0.0, "tuned")
+    ]
+    scratch = Recipe(backbone="unet_encoder", peft=FullFineTuning(), decoder="unet")
+    return [*indices, scratch.but(**changes)]
