@@ -219,25 +219,26 @@ class Dataset:
         return split_dataset(self, hold_out, by=by, fractions=fractions, seed=seed)
 
     @cached_property
-    def hash(self) -> str:
-        """SHA-256 of what the index says of every chip: windows, regions, dates, pixel counts.
+    def layout_hash(self) -> str:
+        """SHA-256 of which chips there are: file names, windows, regions, clusters, dates, units.
 
         Folders are left out, so that a dataset that moved is the same dataset.
         """
-        digest = hashlib.sha256(
-            json.dumps(
-                [self.info.stored_bands, self.info.class_values, self.info.scale, self.info.offset,
-                 self.info.chip_shape]
-            ).encode()
+        info = self.info
+        units = [info.stored_bands, info.class_values, info.scale, info.offset, info.chip_shape]
+        table = self.chips[
+            ["col_off", "row_off", "width", "height", "region", "cluster", "date"]
+        ].assign(
+            image=[Path(path).name for path in self.chips["image"]],
+            mask=[Path(path).name for path in self.chips["mask"]],
         )
-        table = self.chips.drop(columns=self.chips.geometry.name)
-        table = table.assign(
-            image=[Path(path).name for path in table["image"]],
-            mask=[Path(path).name for path in table["mask"]],
-            valid_fraction=table["valid_fraction"].round(9),
-        )
-        digest.update(table.to_csv().encode())
-        return digest.hexdigest()
+        return _sha256(json.dumps(units), table.to_csv())
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the layout and of how many pixels of each class every chip has."""
+        counts = self.chips[[name for name in self.chips if name.startswith("count_")]]
+        return _sha256(self.layout_hash, counts.to_csv())
 
     def class_counts(self) -> list[int]:
         """Return the number of labelled pixels of each class."""
@@ -255,6 +256,10 @@ class Dataset:
         from workbench.data.summary import dataset_html
 
         return dataset_html(self)
+
+
+def _sha256(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def _text(value: Any) -> str | None:

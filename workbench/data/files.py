@@ -115,12 +115,17 @@ Key = tuple[str, ...]
 def _keys(files: Sequence[Path], others: Sequence[Path],
           tokens: Callable[[str], list[str]]) -> dict[Path, Key]:
     mine, theirs = _tokens(files, tokens), _tokens(others, tokens)
-    shared = set.intersection(*map(set, mine.values()))
-    differing = shared - set.intersection(*map(set, theirs.values()))
+    shared = _in_all(mine)
+    differing = shared - _in_all(theirs)
     return {
         file: tuple(word for word in words if word not in differing)
         for file, words in mine.items()
     }
+
+
+def _in_all(words: dict[Path, list[str]]) -> set[str]:
+    first, *others = words.values()
+    return set(first).intersection(*others)
 
 
 def _tokens(files: Sequence[Path], tokens: Callable[[str], list[str]]) -> dict[Path, list[str]]:

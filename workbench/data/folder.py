@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import geopandas
+from rasterio.crs import CRS
 
 from workbench.data.bands import find
 from workbench.data.files import FileSpec, find_files, pair_files, scene_names
@@ -37,9 +39,9 @@ def index_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | Non
     image_files, mask_files = find_files(images, "images"), find_files(masks, "masks")
     pairs, unpaired = pair_files(image_files, mask_files)
     rule = parse_regions(region)
-    scenes, skipped = _open_scenes(pairs, rule)
-    skipped |= {image.name: "no mask of the same name" for image in unpaired}
-    _need_one(scenes, skipped)
+    scenes, bad = _open_scenes(pairs, rule)
+    bad |= {image.stem: f"no mask: {image} has none of the same name" for image in unpaired}
+    _need_one(scenes, bad)
     stored_bands = _stored_bands(scenes, parse_bands(bands))
     if classes is None:
         parsed, values = _classes_found(scenes, no_label)
@@ -76,11 +78,12 @@ def index_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | Non
         chip_shape=_chip_shape(scenes, chip_size),
     )
     polygons = rule if isinstance(rule, geopandas.GeoDataFrame) else None
-    chips, left_out = index_scenes(scenes, info, polygons)
-    skipped |= left_out
-    _need_one(chips, skipped)
-    _warn(skipped, len(chips))
-    return info, chips, skipped
+    chips, bad_chips, outside = index_scenes(scenes, info, polygons)
+    bad |= bad_chips
+    _need_one(chips, bad | outside)
+    if bad:
+        _warn(bad, len(chips) + len(bad))
+    return info, chips, bad | outside
 
 
 def _spec_to_json(spec: FileSpec) -> Any:
@@ -94,12 +97,12 @@ def _open_scenes(pairs: Sequence[tuple[Path, Path]], rule: RegionSpec
     images = [image for image, _ in pairs]
     names, regions = scene_names(images), scene_regions(rule, images)
     scenes: list[Scene] = []
-    skipped: dict[str, str] = {}
+    bad: dict[str, str] = {}
     for (image, mask), name, region in zip(pairs, names, regions, strict=True):
         try:
             scene = Scene(name, describe(image), describe(mask), region)
         except DataError as error:
-            skipped[name] = str(error)
+            bad[name] = f"unreadable: {error}"
             continue
         check_same_grid(scene.image, scene.mask)
         if scene.mask.count != 1:
@@ -108,26 +111,32 @@ def _open_scenes(pairs: Sequence[tuple[Path, Path]], rule: RegionSpec
                 "pixel. A coloured picture of classes must be turned into indices first."
             )
         scenes.append(scene)
-    return scenes, skipped
+    return scenes, bad
 
 
 def _need_one(found: Sequence[object] | geopandas.GeoDataFrame, skipped: dict[str, str]) -> None:
-    if len(found):
-        return
-    chip, reason = next(iter(skipped.items()))
-    raise DataError(f"None of {len(skipped)} chips can be used. The first, {chip}: {reason}")
-
-
-def _warn(skipped: dict[str, str], kept: int) -> None:
-    bad = {chip: reason for chip, reason in skipped.items() if "region" not in reason}
-    if bad:
-        chip, reason = next(iter(bad.items()))
-        warnings.warn(
-            f"{len(bad)} of {kept + len(skipped)} chips are left out; dataset.skipped lists them "
-            f"with their reasons. The first, {chip}: {reason}",
-            ChipWarning,
-            stacklevel=4,
+    if not len(found):
+        chip, reason = next(iter(skipped.items()))
+        raise DataError(
+            f"None of {len(skipped)} chips can be used ({count_kinds(skipped)}). "
+            f"The first, {chip}: {reason}"
         )
+
+
+def _warn(bad: dict[str, str], total: int) -> None:
+    chip, reason = next(iter(bad.items()))
+    warnings.warn(
+        f"{len(bad)} of {total} chips are left out ({count_kinds(bad)}); dataset.skipped lists "
+        f"them. The first, {chip}: {reason}",
+        ChipWarning,
+        stacklevel=4,
+    )
+
+
+def count_kinds(skipped: dict[str, str]) -> str:
+    """Return how many chips were left out for each kind of reason: `2 unreadable, 1 no mask`."""
+    kinds = Counter(reason.partition(":")[0] for reason in skipped.values())
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def _stored_bands(scenes: Sequence[Scene], bands: tuple[str | None, ...]
@@ -190,18 +199,13 @@ def _chip_shape(scenes: Sequence[Scene], chip_size: int | None) -> tuple[int, in
 
 
 def _gsd_m(image: Raster) -> float | None:
-    if not image.crs:
+    if image.crs is None or not image.georeferenced:
         return None
-    pixel = (abs(image.transform.a * image.transform.e - image.transform.b * image.transform.d))
-    side = math.sqrt(pixel)
-    if _is_projected(image.crs):
-        return round(side, 3)
-    # One degree of latitude is 111.32 km.
-    latitude = image.transform.f + image.transform.e * image.height / 2
-    return round(side * 111_320 * math.sqrt(math.cos(math.radians(latitude))), 2)
-
-
-def _is_projected(crs: str) -> bool:
-    from rasterio.crs import CRS
-
-    return bool(CRS.from_user_input(crs).is_projected)
+    a, b, _, d, e, north = image.transform[:6]
+    side = math.sqrt(abs(a * e - b * d))
+    crs = CRS.from_user_input(image.crs)
+    if crs.is_projected:
+        return round(side * crs.linear_units_factor[1], 3)
+    # Geometric mean of both sides; one degree of latitude is 111.32 km.
+    latitude = math.radians(north + e * image.height / 2)
+    return round(side * 111_320 * math.sqrt(max(math.cos(latitude), 0)), 2)

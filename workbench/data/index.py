@@ -39,8 +39,10 @@ class Scene:
 
 def index_scenes(scenes: Sequence[Scene], info: DatasetInfo,
                  polygons: geopandas.GeoDataFrame | None
-                 ) -> tuple[geopandas.GeoDataFrame, dict[str, str]]:
-    """Read every chip once and return the index and what was left out, with the reasons.
+                 ) -> tuple[geopandas.GeoDataFrame, dict[str, str], dict[str, str]]:
+    """Read every chip once and return the index, the bad chips and those outside the polygons.
+
+    A reason is a kind ("unreadable", "no label"), a colon and the details.
 
     Raises:
         LabelError: A mask holds a value that is neither a class nor a no-label value.
@@ -53,19 +55,19 @@ def index_scenes(scenes: Sequence[Scene], info: DatasetInfo,
         for start in range(0, len(windows), _CHIPS_A_TASK)
     ]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(lambda task: _index_task(*task, info), tasks))
+        found = list(pool.map(lambda task: _index_task(task[0], task[1], info), tasks))
+    rows = [row for task_rows, _ in found for row in task_rows]
+    bad = {chip: reason for _, left_out in found for chip, reason in left_out.items()}
+    if not rows:
+        return geopandas.GeoDataFrame(), bad, {}
+    table = pd.DataFrame(rows).set_index("chip_id")
     chips = geopandas.GeoDataFrame(
-        pd.DataFrame([row for rows, _ in found for row in rows]), geometry=None
-    ) if any(rows for rows, _ in found) else None
-    skipped = {chip: reason for _, left_out in found for chip, reason in left_out.items()}
-    if chips is None:
-        return geopandas.GeoDataFrame(), skipped
-    chips = chips.set_index("chip_id")
-    chips = chips.set_geometry(_footprints(chips, scenes), crs="EPSG:4326")
+        table.drop(columns="scene"), geometry=_footprints(table, scenes), crs="EPSG:4326"
+    )
+    outside: dict[str, str] = {}
     if polygons is not None:
         chips, outside = _take_regions(chips, polygons)
-        skipped |= outside
-    return _merge_clusters(chips.drop(columns="scene")), skipped
+    return _merge_clusters(chips), bad, outside
 
 
 def _index_task(scene: Scene, windows: Iterable[ChipWindow], info: DatasetInfo
@@ -82,15 +84,20 @@ def _index_task(scene: Scene, windows: Iterable[ChipWindow], info: DatasetInfo
         except LabelError:
             raise
         except DataError as error:
-            skipped[chip_id] = str(error)
+            skipped[chip_id] = f"unreadable: {error}"
             continue
         counts = np.bincount(mask.ravel() + 1, minlength=len(info.classes) + 1)
         pixels = window.height * window.width
         if not valid.any():
-            skipped[chip_id] = f"no valid pixel (all nodata, NaN or infinite) in {scene.image.path}"
+            skipped[chip_id] = (
+                f"no valid pixel: each pixel of {scene.image.path} is nodata"
+                f"{_nodata(scene, info)}, NaN or infinite in one band at least"
+            )
             continue
         if not counts[1:].any():
-            skipped[chip_id] = f"no labelled valid pixel in {scene.mask.path}"
+            skipped[chip_id] = (
+                f"no label: {scene.mask.path} has no label where the image has valid pixels"
+            )
             continue
         rows.append({
             "chip_id": chip_id, "image": scene.image.path, "mask": scene.mask.path,
@@ -103,6 +110,11 @@ def _index_task(scene: Scene, windows: Iterable[ChipWindow], info: DatasetInfo
             "count_ignore": pixels - int(counts[1:].sum()),
         })
     return rows, skipped
+
+
+def _nodata(scene: Scene, info: DatasetInfo) -> str:
+    nodata = scene.image.nodata if info.nodata is None else info.nodata
+    return "" if nodata is None else f" ({nodata:g})"
 
 
 def _footprints(chips: pd.DataFrame, scenes: Sequence[Scene]) -> geopandas.GeoSeries:
@@ -133,11 +145,14 @@ def _take_regions(chips: geopandas.GeoDataFrame, polygons: geopandas.GeoDataFram
             f"{nowhere['image'].iloc[0]} has no CRS, so region polygons cannot be applied to it. "
             "Write its CRS into it (`gdal_edit.py -a_srs EPSG:…`), or give the region by name."
         )
-    region, reason = regions_by_polygon(chips.geometry, polygons)
-    chips = chips.assign(region=region)
+    regions, reasons = regions_by_polygon(chips.geometry, polygons)
+    outside = {
+        chip: reason for chip, reason in zip(chips.index, reasons, strict=True) if reason
+    }
+    chips = chips.assign(region=regions).drop(index=list(outside))
     spanning = chips.groupby("cluster")["region"].transform("nunique") > 1
-    chips.loc[spanning, "cluster"] = chips["cluster"] + "@" + chips["region"].astype(str)
-    return chips[reason.isna()], reason.dropna().to_dict()
+    chips.loc[spanning, "cluster"] += "@" + chips.loc[spanning, "region"]
+    return chips, outside
 
 
 def _merge_clusters(chips: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:

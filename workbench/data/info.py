@@ -61,7 +61,8 @@ class DatasetInfo(BaseModel):
     chip_shape: tuple[int, int]
 
 
-Classes = Sequence[str | tuple[str, str] | ClassInfo] | Mapping[int, str]
+ClassSpec = str | tuple[str, str] | ClassInfo
+Classes = Sequence[ClassSpec] | Mapping[int, ClassSpec]
 
 
 def parse_classes(classes: Classes) -> tuple[tuple[ClassInfo, ...], tuple[int, ...]]:
@@ -72,7 +73,8 @@ def parse_classes(classes: Classes) -> tuple[tuple[ClassInfo, ...], tuple[int, .
             mapping of mask value to name, such as ``{0: "land", 255: "water"}``.
     """
     if isinstance(classes, Mapping):
-        values, named = tuple(int(value) for value in classes), list(classes.values())
+        values = tuple(int(value) for value in classes)
+        named = list(classes.values())
     else:
         if isinstance(classes, str):
             raise LabelError(f"classes={classes!r} is one string; pass a list of names.")
@@ -82,7 +84,7 @@ def parse_classes(classes: Classes) -> tuple[tuple[ClassInfo, ...], tuple[int, .
     return tuple(_class(entry, index) for index, entry in enumerate(named)), values
 
 
-def _class(entry: str | tuple[str, str] | ClassInfo, index: int) -> ClassInfo:
+def _class(entry: ClassSpec, index: int) -> ClassInfo:
     if isinstance(entry, ClassInfo):
         return entry
     if isinstance(entry, str):

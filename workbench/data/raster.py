@@ -92,10 +92,13 @@ def _open(path: str, size: int) -> DatasetReader:
         )
     driver = "VRT" if path.lower().endswith(".vrt") else "GTiff"
     try:
-        with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"), _WARNINGS_LOCK:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                return rasterio.open(path, driver=driver, sharing=False)
+        with (
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"),
+            _WARNINGS_LOCK,
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path, driver=driver, sharing=False)
     except RasterioError as error:
         raise DataError(
             f"{path} ({size} bytes) cannot be opened as {driver}: it is empty, truncated or of "

@@ -79,15 +79,15 @@ def _unknown_labels(found: npt.NDArray, info: DatasetInfo, path: str) -> LabelEr
         f"{value} {entry.name}"
         for value, entry in zip(info.class_values, info.classes, strict=True)
     )
-    mapping = "{" + ", ".join(
+    mapping = ", ".join(
         f"{value}: {entry.name!r}"
         for value, entry in zip(info.class_values, info.classes, strict=True)
     )
     return LabelError(
         f"{path} holds {values}, which is neither a class ({classes}) nor a no-label value "
         f"({', '.join(map(str, info.no_label)) or 'none given'}). If it means no label, pass "
-        f"no_label={tuple(info.no_label) + (int(found[0]),)}; if it is a class, pass "
-        f"classes={mapping}, {found[0]:g}: '…'}}."
+        f"no_label={(*info.no_label, int(found[0]))}; if it is a class, pass "
+        f"classes={{{mapping}, {found[0]:g}: '…'}}."
     )
 
 

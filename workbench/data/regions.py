@@ -6,17 +6,20 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import geopandas
 import numpy as np
-import pandas as pd
+import shapely
 
 from workbench.data.files import common_folder
 from workbench.errors import DataError, GridError
 
-RegionSpec = str | re.Pattern[str] | Mapping[str, str] | geopandas.GeoDataFrame | None
+RegionSpec: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | geopandas.GeoDataFrame | None
 _VECTOR = (".geojson", ".json", ".gpkg", ".shp", ".parquet")
+
+ACROSS = "across a border of the region polygons"
+OUTSIDE = "outside the region polygons"
 
 # Part of a chip that may lie outside its polygon: rounding of coordinates, nothing more.
 _OUTSIDE = 1e-6
@@ -150,22 +153,25 @@ def _by_name(spec: re.Pattern[str] | Mapping[str, str], stem: str) -> str | None
 
 
 def regions_by_polygon(footprints: geopandas.GeoSeries, polygons: geopandas.GeoDataFrame
-                       ) -> tuple[pd.Series, pd.Series]:
-    """Return the region of each footprint, or None and why.
+                       ) -> tuple[list[str | None], list[str | None]]:
+    """Return the region of each footprint, or None and the reason why there is none.
 
     A chip belongs to a region when all of it lies in that region's polygons and in no other's.
     """
     regions = polygons.to_crs(footprints.crs).dissolve("region").geometry
-    areas = footprints.area.to_numpy()
-    share = np.stack(
-        [footprints.intersection(shape).area.to_numpy() / areas for shape in regions.make_valid()]
-    )
-    touched = share > _OUTSIDE
+    shapes = footprints.to_numpy()
+    # Shares of tiny areas: that degrees are not metres cancels out.
+    share = np.stack([
+        shapely.area(shapely.intersection(shapes, outline)) / shapely.area(shapes)
+        for outline in shapely.make_valid(regions.to_numpy())
+    ])
+    touched = (share > _OUTSIDE).sum(0)
     inside = share > 1 - _OUTSIDE
-    one = (touched.sum(0) == 1) & inside.any(0)
-    names = np.array([str(name) for name in regions.index], dtype=object)
-    region = np.where(one, names[inside.argmax(0)], None)
-    reason = np.where(
-        one, None, np.where(touched.any(0), "straddles a region's border", "in no region polygon")
-    )
-    return pd.Series(region, footprints.index), pd.Series(reason, footprints.index)
+    names = [str(name) for name in regions.index]
+    found: list[str | None] = []
+    reasons: list[str | None] = []
+    for chip in range(len(shapes)):
+        one = touched[chip] == 1 and inside[:, chip].any()
+        found.append(names[int(inside[:, chip].argmax())] if one else None)
+        reasons.append(None if one else ACROSS if touched[chip] else OUTSIDE)
+    return found, reasons

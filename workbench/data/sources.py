@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
-import pyarrow
 
 from workbench.catalog import Collection, open_catalog
 from workbench.data.bands import canonical_all
 from workbench.data.dataset import Dataset
-from workbench.data.info import ClassInfo, DatasetInfo
+from workbench.data.info import ClassInfo, ClassSpec, DatasetInfo
 from workbench.data.regions import regions_from_json
 from workbench.errors import DataError
 
@@ -26,7 +25,9 @@ def open_dataset(source: Mapping[str, Any]) -> Dataset:
     fields = dict(source)
     kind, bands = fields.pop("kind", None), fields.pop("select_bands", None)
     if kind == "folder":
-        classes = {int(value): tuple(entry) for value, entry in fields.pop("classes").items()}
+        classes: dict[int, ClassSpec] = {
+            int(value): (name, color) for value, (name, color) in fields.pop("classes").items()
+        }
         region = regions_from_json(fields.pop("region"))
         dataset = Dataset.from_folder(**fields, classes=classes, region=region)
     elif kind == "collection":
@@ -75,7 +76,7 @@ def _open_index(root: Path, entry: Collection, source: dict[str, Any]) -> Datase
     try:
         chips = geopandas.read_parquet(path).set_index("chip_id")
         files = {kind: [str(root / name) for name in chips[kind]] for kind in ("image", "mask")}
-    except (OSError, pyarrow.ArrowException, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path} cannot be read ({error}). Delete the folder {root} and load again."
         ) from error

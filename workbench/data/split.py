@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.data.dataset import Dataset
+from workbench.data.folder import ChipWarning
 from workbench.data.index import overlapping
-from workbench.errors import SplitError, UnknownNameError
+from workbench.errors import DataError, SplitError, UnknownNameError
 
 if TYPE_CHECKING:
     from workbench.data.audit import Audit
@@ -41,7 +43,7 @@ class Split:
         """Return the chips of `train`, `val`, `test` or `held_out`.
 
         Raises:
-            SplitError: No such part, or it is empty.
+            SplitError: No such part.
         """
         if name not in PARTS:
             raise SplitError(f"A split has no part {name!r}; it has {', '.join(PARTS)}.")
@@ -88,6 +90,7 @@ class Split:
             "dataset": {
                 "name": self.dataset.info.name,
                 "hash": self.dataset.hash,
+                "layout_hash": self.dataset.layout_hash,
                 "source": self.dataset.info.source,
             },
             "hold_out": list(self.hold_out),
@@ -103,12 +106,20 @@ class Split:
             dataset: The dataset, where it has moved; without it, it is opened as before.
 
         Raises:
-            SplitError: Chips are missing or the dataset has changed; says what.
-            DataError: The dataset cannot be opened.
+            SplitError: The dataset cannot be opened, lacks chips or has changed; says what.
+
+        Warns:
+            ChipWarning: The chips are the same but their pixels or labels have changed.
         """
         from workbench.data.sources import open_dataset
 
-        dataset = dataset or open_dataset(data["dataset"]["source"])
+        try:
+            dataset = dataset or open_dataset(data["dataset"]["source"])
+        except DataError as error:
+            raise SplitError(
+                f"The dataset {data['dataset']['name']} of this split cannot be opened. {error} "
+                "If it has moved, open it yourself and pass it: Split.from_json(data, dataset=…)."
+            ) from error
         parts = {part: tuple(data["parts"][part]) for part in PARTS}
         missing = [chip for part in PARTS for chip in parts[part] if chip not in dataset]
         if missing:
@@ -118,11 +129,19 @@ class Split:
                 f"({_place(dataset.info.source)}), or pass the dataset it was made from: "
                 "Split.from_json(data, dataset=…)."
             )
-        if dataset.hash != data["dataset"]["hash"]:
+        place = f"{dataset.info.name} ({_place(dataset.info.source)})"
+        if dataset.layout_hash != data["dataset"]["layout_hash"]:
             raise SplitError(
-                f"The chips of {dataset.info.name} ({_place(dataset.info.source)}) are not those "
-                "the split was made from: pixels counts, windows, regions or dates have changed. "
-                "Restore the data, or make a new split with dataset.split(...)."
+                f"The chips of {place} are not those the split was made from: files, windows, "
+                "regions, clusters or units have changed. Restore the data, or make a new split "
+                "with dataset.split(…)."
+            )
+        if dataset.hash != data["dataset"]["hash"]:
+            warnings.warn(
+                f"The pixels or labels of {place} have changed since the split was made from them; "
+                "scores made before and after do not compare.",
+                ChipWarning,
+                stacklevel=2,
             )
         return Split(dataset, parts, tuple(data["hold_out"]))
 
@@ -210,7 +229,7 @@ def _assign(chips: pd.DataFrame, clusters: pd.Series, fractions: tuple[float, fl
     digest = hashlib.sha256(key.encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     trials = [_fill(sizes, fractions, random.permutation(len(sizes))) for _ in range(_TRIALS)]
-    best = min(trials, key=lambda trial: _unevenness(counts.to_numpy(), trial))
+    best = min(trials, key=lambda trial: _unevenness(counts.to_numpy(), sizes, fractions, trial))
     return clusters.map(dict(zip(counts.index, best, strict=True)))
 
 
@@ -229,11 +248,16 @@ def _fill(sizes: np.ndarray, fractions: tuple[float, float, float], order: np.nd
     return parts
 
 
-def _unevenness(counts: np.ndarray, parts: list[str]) -> float:
-    """Return how far the class shares of the parts lie from those of the whole, summed."""
+def _unevenness(counts: np.ndarray, sizes: np.ndarray, fractions: tuple[float, float, float],
+                parts: list[str]) -> float:
+    """Return how far sizes and class shares of the parts lie from what they should be."""
+    due = np.array(fractions) / sum(fractions)
     whole = counts.sum(0) / max(counts.sum(), 1)
     total = 0.0
-    for part in set(parts):
-        own = counts[[entry == part for entry in parts]].sum(0)
-        total += np.abs(own / max(own.sum(), 1) - whole).sum()
+    for part, share in zip(PARTS, due, strict=False):
+        here = np.array([entry == part for entry in parts])
+        own = counts[here].sum(0)
+        total += abs(sizes[here].sum() / sizes.sum() - share)
+        if here.any():
+            total += np.abs(own / max(own.sum(), 1) - whole).sum()
     return float(total)

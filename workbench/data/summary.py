@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from workbench.data.folder import count_kinds
 from workbench.reprs import html_card, html_table, text_table
 
 if TYPE_CHECKING:
@@ -25,16 +25,8 @@ def _facts(dataset: Dataset) -> dict[str, str]:
         ),
     }
     if dataset.skipped:
-        kinds = Counter(_kind(reason) for reason in dataset.skipped.values())
-        facts["left out"] = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        facts["left out"] = count_kinds(dataset.skipped)
     return facts
-
-
-def _kind(reason: str) -> str:
-    for kind in ("no mask", "no valid pixel", "no labelled", "straddles", "in no region"):
-        if reason.startswith(kind):
-            return reason.split(" (")[0].split(" in /")[0]
-    return "unreadable"
 
 
 def _regions(dataset: Dataset) -> tuple[list[str], list[list[str]]]:

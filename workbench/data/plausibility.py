@@ -1,0 +1,105 @@
+"""Whether bands can be what they are called: units, signs, constants, copies, order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.data.bands import BANDS
+from workbench.data.dataset import Dataset
+
+_SAR = ("VV", "VH", "HH", "HV")
+# A look, not a census: enough chips to see a wrong unit, few enough to take no time.
+_NUM_CHIPS = 24
+
+
+def implausible_bands(dataset: Dataset) -> list[str]:
+    """Return what is wrong with the values of some chips, one sentence each, with the remedy.
+
+    Optical bands are expected as reflectance, 0 to 1; radar bands as decibels.
+    """
+    ids = list(dataset)
+    chosen = [ids[place] for place in np.linspace(0, len(ids) - 1, _NUM_CHIPS).astype(int)]
+    samples = [dataset.read(chip) for chip in dict.fromkeys(chosen)]
+    pixels = np.concatenate([sample.image[:, sample.valid] for sample in samples], axis=1)
+    if not pixels.shape[1]:
+        return [f"no valid pixel in {len(samples)} train chips looked at"]
+    optical = [
+        place for place, band in enumerate(dataset.bands)
+        if band in BANDS and BANDS[band].wavelength_nm and "THERMAL" not in band
+    ]
+    problems = [*_constant(dataset, pixels), *_copies(dataset, pixels)]
+    if optical:
+        problems += _reflectance(dataset, pixels, optical)
+        problems += _order(dataset, pixels)
+    return [*problems, *_decibels(dataset, pixels)]
+
+
+def _constant(dataset: Dataset, pixels: npt.NDArray) -> Iterable[str]:
+    for band, values in zip(dataset.bands, pixels, strict=True):
+        if values.min() == values.max():
+            yield f"{band} is {values[0]:g} everywhere; it is empty or a placeholder: leave it out"
+
+
+def _copies(dataset: Dataset, pixels: npt.NDArray) -> Iterable[str]:
+    for one in range(len(pixels)):
+        for other in range(one + 1, len(pixels)):
+            if np.array_equal(pixels[one], pixels[other]) and np.ptp(pixels[one]) > 0:
+                yield (
+                    f"{dataset.bands[one]} and {dataset.bands[other]} hold the same values; "
+                    "one of them is a copy"
+                )
+
+
+def _reflectance(dataset: Dataset, pixels: npt.NDArray, optical: list[int]) -> Iterable[str]:
+    median = float(np.median(pixels[optical]))
+    scale = dataset.info.scale
+    if median > 2:
+        # Sentinel-2 and HLS store reflectance * 10 000; 8-bit pictures reach 255.
+        fit = scale / 10_000 if median > 100 else scale / 255
+        yield (
+            f"optical values are about {median:.4g}, reflectance is 0 to 1; they are stored in "
+            f"other units: pass scale={fit:g}"
+        )
+    elif 0 < median < 0.001:
+        yield (
+            f"optical values are about {median:.2g}, too dark for reflectance; scale={scale:g} is "
+            "applied to values that may be reflectance already: pass scale=1"
+        )
+    negative = (pixels[optical] < 0).mean(1)
+    for place, share in zip(optical, negative, strict=True):
+        if share > 0.05:
+            yield (
+                f"{share:.0%} of the values of {dataset.bands[place]} are negative; check offset=, "
+                "nodata=, or whether the band is what it is called"
+            )
+
+
+def _order(dataset: Dataset, pixels: npt.NDArray) -> Iterable[str]:
+    """Two bands next to each other in wavelength look alike; bands far apart do not.
+
+    Where BLUE is more like NIR or SWIR than like GREEN, names and files do not match.
+    """
+    index = {band: place for place, band in enumerate(dataset.bands)}
+    if not {"BLUE", "GREEN"} <= index.keys() or pixels[:, ::7].shape[1] < 100:
+        return
+    with np.errstate(invalid="ignore", divide="ignore"):
+        alike = np.corrcoef(pixels[:, ::7])
+    near = alike[index["BLUE"], index["GREEN"]]
+    for far in ("NIR_BROAD", "NIR_NARROW", "SWIR_1", "SWIR_2"):
+        if far in index and alike[index["BLUE"], index[far]] > near + 0.1:
+            yield (
+                f"BLUE resembles {far} (correlation {alike[index['BLUE'], index[far]]:.2f}) more "
+                f"than GREEN ({near:.2f}); the bands may be in another order than named"
+            )
+
+
+def _decibels(dataset: Dataset, pixels: npt.NDArray) -> Iterable[str]:
+    for band, values in zip(dataset.bands, pixels, strict=True):
+        if band in _SAR and np.median(values) > 0:
+            yield (
+                f"{band} is {np.median(values):.3g} in the middle; radar in decibels is negative "
+                "over land and water: convert power to 10 * log10(power)"
+            )

@@ -1,0 +1,52 @@
+"""Mean and standard deviation of bands, streamed over the chips of a dataset."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.data.dataset import Dataset
+from workbench.errors import DataError
+
+
+class BandStatistics(NamedTuple):
+    """Mean and standard deviation per band, float64, in physical units, band order of the data."""
+
+    mean: npt.NDArray[np.float64]
+    std: npt.NDArray[np.float64]
+
+
+def band_statistics(dataset: Dataset) -> BandStatistics:
+    """Return mean and standard deviation over all valid pixels; pass the train part only.
+
+    Chips are merged pairwise by their counts, means and squared deviations, which loses no
+    precision however many there are.
+    Source: Chan, Golub, LeVeque (1983), The American Statistician 37(3), equation 2.1.
+
+    Raises:
+        DataError: There is no valid pixel.
+    """
+
+    def moments(chip_id: str) -> tuple[int, npt.NDArray, npt.NDArray]:
+        sample = dataset.read(chip_id)
+        pixels = sample.image[:, sample.valid].astype(np.float64)
+        if not pixels.size:
+            return 0, np.zeros(len(pixels)), np.zeros(len(pixels))
+        mean = pixels.mean(1)
+        return pixels.shape[1], mean, ((pixels - mean[:, None]) ** 2).sum(1)
+
+    count, mean, squares = 0, np.zeros(len(dataset.bands)), np.zeros(len(dataset.bands))
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for more, chip_mean, chip_squares in pool.map(moments, dataset):
+            if more:
+                delta, total = chip_mean - mean, count + more
+                squares += chip_squares + delta**2 * count * more / total
+                mean += delta * more / total
+                count = total
+    if not count:
+        raise DataError(f"{dataset.info.name}: there is no valid pixel in {len(dataset)} chips.")
+    return BandStatistics(mean, np.sqrt(squares / count))
