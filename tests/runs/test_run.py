@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.runs.conftest import epoch, finished, started, step, write
+from workbench.errors import RunError, RunExistsError
+from workbench.events import RunFailed, RunStopped
+from workbench.recipe import SpectralIndex
+from workbench.runs import Run, create, open_run
+from workbench.runs.lock import writing
+from workbench.storage import read_json, write_json
+
+
+def test_a_run_says_what_it_was_made_of(run, split):
+    opened = open_run(run.folder)
+    assert opened.name == "index"
+    assert opened.recipe == SpectralIndex()
+    assert opened.bands == ("GREEN", "NIR_NARROW")
+    assert [entry.name for entry in opened.classes] == ["land", "water"]
+    assert opened.split.parts == split.parts
+
+
+def test_facts_need_no_data(run, tiny_folder):
+    moved = read_json(run.folder / "split.json")
+    moved["dataset"]["source"] = {"kind": "folder", "images": "gone"}
+    write_json(run.folder / "split.json", moved)
+    opened = open_run(run.folder)
+    assert opened.info.name == "tiny-floods"
+    assert "killed" in repr(opened)
+
+
+def test_the_environment_is_written_down(run):
+    environment = read_json(run.folder / "environment.json")
+    assert environment["packages"]["torch"]
+    assert {"python", "platform", "device", "threads"} <= set(environment)
+
+
+def test_an_existing_folder_is_refused(run, split):
+    with pytest.raises(RunExistsError, match=r"already there.*wb\.resume.*another name"):
+        create(run.folder, SpectralIndex(), split, {})
+
+
+def test_what_is_not_a_run_folder_is_said(tmp_path):
+    with pytest.raises(RunError, match=r"no run folder .*nowhere"):
+        open_run(tmp_path / "nowhere")
+    with pytest.raises(RunError, match=r"has no recipe\.json and no split\.json"):
+        open_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        ([], "killed"),
+        ([started(), step(1)], "killed"),
+        ([started(), RunStopped(reason="asked")], "stopped"),
+        ([started(), RunFailed(error="ValueError: x", traceback="")], "failed"),
+        ([started(), epoch(0), finished()], "finished"),
+    ],
+)
+def test_the_state_of_a_run_without_a_writer(run, events, state):
+    write(run, *events)
+    assert run.state == state
+
+
+def test_a_run_with_a_live_writer_is_running(run):
+    write(run, started(), step(1))
+    with writing(run.folder):
+        assert run.state == "running"
+    assert run.state == "killed"
+
+
+def test_history_has_a_row_a_step_and_a_row_an_epoch(run):
+    write(run, started(), step(1), step(2), epoch(0), step(3))
+    steps, epochs = run.history()
+    assert steps["step"].tolist() == [1, 2, 3]
+    assert epochs["val_miou/ghana"].tolist() == [0.5]
+    write(run, step(4))
+    assert run.history().steps["step"].tolist() == [1, 2, 3, 4]
+
+
+def test_history_of_a_run_that_did_nothing_is_empty(run):
+    assert all(table.empty for table in run.history())
+
+
+def test_reprs_show_progress_scores_and_cost(run):
+    write(run, started(), step(1), epoch(0, 0.71234), epoch(1), finished())
+    write_json(run.folder / "evaluation" / "summary.json",
+               {"test": {"miou": 0.8312}, "held_out": {"miou": 0.744}})
+    for shown in (repr(run), run._repr_html_()):
+        for fact in ("finished", "2 of 2", "83.1 %", "74.4 %", "1.2 k", "3.1 M", "600.0 MB", "4 s",
+                     "index"):
+            assert fact in shown
+    assert "SpectralIndex()" in run._repr_html_()
+
+
+def test_a_failed_run_says_why(run):
+    write(run, started(), RunFailed(error="ValueError: <odd>", traceback=""))
+    assert "failed: ValueError: <odd>" in repr(run)
+    assert "&lt;odd&gt;" in run._repr_html_()
+
+
+def test_a_run_folder_can_be_moved(run, tmp_path):
+    write(run, started(), finished())
+    moved = shutil.move(run.folder, tmp_path / "elsewhere")
+    assert open_run(moved).state == "finished"
+    assert Run(tmp_path / "elsewhere").name == "elsewhere"

@@ -1,0 +1,13 @@
+"""Run folders: written by training alone, read by everyone."""
+
+from __future__ import annotations
+
+from workbench.runs.card import write_card
+from workbench.runs.folder import create, refuse_existing
+from workbench.runs.listing import RunList, list_runs
+from workbench.runs.run import History, Run, open_run
+
+__all__ = [
+    "History", "Run", "RunList", "create", "list_runs", "open_run", "refuse_existing",
+    "write_card",
+]  # fmt: skip

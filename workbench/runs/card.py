@@ -1,0 +1,54 @@
+"""card.md: what a run is, for the people who come across its folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.runs import folder as layout
+from workbench.runs.run import Run, percent
+from workbench.storage import read_json, write_text
+
+CARD = "card.md"
+
+_SIMULATED = (
+    "The data are **simulated**: pixels were computed, not measured. Scores say how methods "
+    "compare on this simulator, not how they would do on satellite images."
+)
+_LIMITS = (
+    "The checkpoint `best` was chosen by the validation loss on training regions; held-out "
+    "regions were scored once, at the end. Chips of one scene are not independent places, so "
+    "scores come with intervals over clusters (`wb.evaluate(run).table()`), and none where there "
+    "are fewer than five. Other places, seasons and sensors may score lower."
+)
+
+
+def write_card(run: Run) -> None:
+    """Write the card of a run from what its folder says now."""
+    write_text(run.folder / CARD, card(run))
+
+
+def card(run: Run) -> str:
+    """Return the card as Markdown."""
+    info = run.info
+    environment = read_json(run.folder / layout.ENVIRONMENT)
+    lines = [f"# {run.name}", "", f"Segmentation of {', '.join(entry.name for entry in run.classes)} from "
+             f"{', '.join(run.bands)}.", "", "## Data", "",
+             f"{info.name}: {run.split!r}".rstrip()]
+    if info.simulated:
+        lines += ["", _SIMULATED]
+    lines += ["", "## Recipe", "", "```python", repr(run.recipe), "```", "", "## Result", ""]
+    lines += [f"- {key}: {value}" for key, value in run.facts().items() if key != "folder"]
+    lines += [f"- {line}" for line in _regions(run.scores())]
+    lines += ["", "## Limits", "", _LIMITS, "", "## Made with", ""]
+    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    lines += [f"Python {environment['python']} on {environment['platform']}; {packages}; device "
+              f"{environment['device']}.", ""]
+    return "\n".join(lines)
+
+
+def _regions(scores: dict[str, Any]) -> list[str]:
+    return [
+        f"{part.replace('_', ' ')}, {region}: mIoU {percent(miou)}"
+        for part in ("test", "held_out")
+        for region, miou in scores.get(part, {}).get("regions", {}).items()
+    ]

@@ -1,0 +1,101 @@
+"""events.jsonl: the append-only record of a run, one writer, any number of readers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from workbench.events import EpochDone, Event, RunResumed
+from workbench.storage import out_of_space_explained
+
+EVENTS = "events.jsonl"
+
+
+class JournalWriter:
+    """Appends events; a line is there whole or, after a crash, torn at the very end.
+
+    Opening repairs a torn end, because the next line must start on a line of its own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with out_of_space_explained(path):
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            os.ftruncate(self._file, _whole_size(path))
+
+    def append(self, event: Event) -> None:
+        """Write one event; on failure (no space left) the file is as it was before."""
+        line = event.to_json().encode() + b"\n"
+        size = os.fstat(self._file).st_size
+        with out_of_space_explained(self._path):
+            try:
+                while line:
+                    line = line[os.write(self._file, line):]
+            except OSError:
+                os.ftruncate(self._file, size)
+                raise
+
+    def sync(self) -> None:
+        """Bring what was appended to the disk: before a checkpoint that builds on it."""
+        with out_of_space_explained(self._path):
+            os.fsync(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        os.close(self._file)
+
+
+class JournalReader:
+    """Reads the events of a run; each call reads on from where the last one ended."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def read(self) -> list[Event]:
+        """Return the events that are new since the last call; a torn last line waits."""
+        if not self._path.exists():
+            return []
+        with open(self._path, "rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return [Event.from_json(line) for line in whole.decode().split("\n") if line]
+
+
+def replay(events: Iterable[Event]) -> list[Event]:
+    """Drop what a resumed run superseded: everything said of steps after its checkpoint."""
+    kept: list[Event] = []
+    for event in events:
+        if isinstance(event, RunResumed):
+            kept = [old for old in kept if not _superseded(old, event)]
+        kept.append(event)
+    return kept
+
+
+def _superseded(old: Event, resumed: RunResumed) -> bool:
+    if isinstance(old, EpochDone):
+        # An epoch's last step may be checkpointed before the epoch is validated.
+        return old.epoch >= resumed.epoch
+    return old.terminal or old.step > resumed.step
+
+
+def _whole_size(path: Path) -> int:
+    """Return the size up to the last line break, reading from the end."""
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0

@@ -1,0 +1,219 @@
+"""Run: a training, live or finished, read from its folder."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import pandas as pd
+
+from workbench.data import ClassInfo, DatasetInfo, Split
+from workbench.errors import RunError
+from workbench.events import EpochDone, Event, RunFailed, RunFinished, RunStarted, StepDone
+from workbench.recipe import AnyRecipe, recipe_from_json
+from workbench.reprs import html_card, readable_bytes, readable_count, readable_duration
+from workbench.runs import checkpoints
+from workbench.runs import folder as layout
+from workbench.runs.journal import EVENTS, JournalReader, replay
+from workbench.runs.lock import is_live
+from workbench.storage import read_json
+
+E = TypeVar("E", bound=Event)
+_STATES = {"run_finished": "finished", "run_stopped": "stopped", "run_failed": "failed"}
+
+
+class History(NamedTuple):
+    """What the events say, as tables: one row a step, one row an epoch."""
+
+    steps: pd.DataFrame
+    epochs: pd.DataFrame
+
+
+class Run:
+    """A training and what came of it. The folder alone is the truth; this object reads it.
+
+    `wb.fit` makes one, `wb.open_run` opens one.
+
+    Args:
+        folder: Where it is.
+        split: Its split, where it is open already.
+    """
+
+    def __init__(self, folder: Path, split: Split | None = None) -> None:
+        self.folder = Path(folder)
+        self._split = split
+        self._journal = JournalReader(self.folder / EVENTS)
+        self._events: list[Event] = []
+
+    @property
+    def name(self) -> str:
+        """Return the name of the run, which is its folder's."""
+        return self.folder.resolve().name
+
+    @functools.cached_property
+    def recipe(self) -> AnyRecipe:
+        """Return what was trained."""
+        return recipe_from_json(read_json(self.folder / layout.RECIPE))
+
+    @functools.cached_property
+    def resolved(self) -> dict[str, Any]:
+        """Return what the recipe's open choices came to: learning rate, bands, device."""
+        return read_json(self.folder / layout.RECIPE)["resolved"]
+
+    @property
+    def split(self) -> Split:
+        """Return the chips of each part; opens the dataset and says what it misses."""
+        if self._split is None:
+            self._split = Split.from_json(read_json(self.folder / layout.SPLIT))
+        return self._split
+
+    @functools.cached_property
+    def info(self) -> DatasetInfo:
+        """Return what the dataset said of itself; known even where the data are not."""
+        return DatasetInfo.model_validate(self.resolved["dataset"])
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        """Return the classes, in the order of their numbers."""
+        return self.info.classes
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Return the bands that the model takes, in order."""
+        return tuple(self.resolved["bands"])
+
+    @property
+    def state(self) -> str:
+        """Return `running`, `finished`, `stopped`, `failed` or `killed`.
+
+        A run that neither ended nor has a living writer was killed.
+        """
+        # The lock first: a run that ends between two looks has its last event by then.
+        live = is_live(self.folder)
+        events = self.events()
+        if events and events[-1].terminal:
+            return _STATES[events[-1].kind]
+        return "running" if live else "killed"
+
+    def events(self) -> list[Event]:
+        """Return all events so far; what a resumed run superseded is left out."""
+        new = self._journal.read()
+        if new:
+            self._events = replay([*self._events, *new])
+        return list(self._events)
+
+    def history(self) -> History:
+        """Return the events of steps and of epochs as tables.
+
+        `steps` has the columns of `StepDone`, `epochs` those of `EpochDone` with one column
+        `val_miou/<region>` for each training region.
+        """
+        events = self.events()
+        steps = [vars(event) for event in events if isinstance(event, StepDone)]
+        epochs = [vars(event) for event in events if isinstance(event, EpochDone)]
+        flat = [
+            {key: value for key, value in row.items() if key != "val_miou_by_region"}
+            | {f"val_miou/{name}": score for name, score in row["val_miou_by_region"].items()}
+            for row in epochs
+        ]
+        return History(pd.DataFrame(steps), pd.DataFrame(flat))
+
+    def checkpoint(self, name: str = "best") -> Path:
+        """Return the folder of the checkpoint `best` or `last`.
+
+        While the run trains, read it through `checkpoints.read`, which notices a replacement.
+
+        Raises:
+            RunError: There is no such checkpoint yet.
+        """
+        return checkpoints.read(self.folder / checkpoints.CHECKPOINTS / name, lambda path: path)
+
+    def scores(self) -> dict[str, Any]:
+        """Return the summary that evaluation left (`test`, `held_out`), empty before it."""
+        path = self.folder / "evaluation" / "summary.json"
+        return read_json(path) if path.exists() else {}
+
+    def facts(self) -> dict[str, str]:
+        """Return what is worth knowing about the run, ready to be shown."""
+        events = self.events()
+        started = _last(events, RunStarted)
+        epoch = _last(events, EpochDone)
+        facts = {"state": self._state_in_words(events)}
+        if started:
+            done = epoch.epoch + 1 if epoch else 0
+            facts["epochs"] = f"{done} of {started.epochs}"
+        if epoch:
+            facts["validation mIoU"] = percent(epoch.val_miou)
+        scores = self.scores()
+        for part, shown in (("test", "mIoU in region"), ("held_out", "mIoU held out")):
+            if part in scores:
+                facts[shown] = percent(scores[part].get("miou"))
+        if started:
+            facts["trainable parameters"] = (
+                f"{readable_count(started.trainable_parameters)} of "
+                f"{readable_count(started.total_parameters)}"
+            )
+        facts["peak memory"] = _peak(events)
+        facts["time"] = readable_duration(self.duration_s())
+        facts["folder"] = str(self.folder)
+        return facts
+
+    def duration_s(self) -> float | None:
+        """Return the seconds spent on the epochs done, None before the first one's end."""
+        done = [event.duration_s for event in self.events() if isinstance(event, EpochDone)]
+        return sum(done) if done else None
+
+    def _state_in_words(self, events: list[Event]) -> str:
+        failed = _last(events, RunFailed)
+        return f"{self.state}: {failed.error}" if failed else self.state
+
+    def __repr__(self) -> str:
+        facts = " · ".join(f"{key} {value}" for key, value in self.facts().items())
+        return f"Run {self.name!r}: {facts}"
+
+    def _repr_html_(self) -> str:
+        return html_card(f"Run {self.name}", self.facts(), notes=(repr(self.recipe),))
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open a run from its folder, wherever and by whomever it was trained.
+
+    Raises:
+        RunError: The folder is not there or is no run folder.
+    """
+    path = Path(folder)
+    missing = [name for name in (layout.RECIPE, layout.SPLIT) if not (path / name).exists()]
+    if not path.is_dir():
+        raise RunError(f"There is no run folder {path}. wb.list_runs() lists those of `runs`.")
+    if missing:
+        raise RunError(
+            f"{path} is not a run folder: it has no {' and no '.join(missing)}. Give the folder "
+            "that wb.fit made, such as runs/<name>."
+        )
+    return Run(path)
+
+
+def percent(score: float | None) -> str:
+    """Return a score in 0..1 as people read it: `83.1 %`; `–` where there is none."""
+    return "–" if score is None else f"{100 * score:.1f} %"
+
+
+def _last(events: list[Event], kind: type[E]) -> E | None:
+    return next((event for event in reversed(events) if isinstance(event, kind)), None)
+
+
+def _peak(events: list[Event]) -> str:
+    steps = [event for event in events if isinstance(event, (StepDone, RunFinished))]
+    device = [size for event in steps if (size := _peaks(event)[1]) is not None]
+    host = [_peaks(event)[0] for event in steps]
+    if device:
+        return f"{readable_bytes(max(device))} on the device"
+    return readable_bytes(max(host)) if host else "–"
+
+
+def _peaks(event: Event) -> tuple[int, int | None]:
+    if isinstance(event, RunFinished):
+        return event.peak_host_rss_bytes, event.peak_device_bytes
+    assert isinstance(event, StepDone)
+    return event.host_rss_bytes, event.device_peak_bytes
