@@ -67,7 +67,7 @@ def blended_rows(read_rows: ReadRows, forward: Forward, num_classes: int,
     tops = tiling.tops
     for number, (top, following) in enumerate(pairwise([*tops, tiling.height])):
         rows = taper(side, tiling.overlap, before=number > 0, after=number < len(tops) - 1)
-        valid = np.isfinite(strip).all(axis=0)
+        valid = np.logical_and.reduce(np.isfinite(strip))
         _add_strip(sums, weights, strip, valid, rows, forward, tiling)
         done = following - top
         with np.errstate(invalid="ignore"):  # 0 / 0 where no window was needed

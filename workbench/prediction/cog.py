@@ -1,0 +1,100 @@
+"""to_cog: a prediction as a Cloud Optimized GeoTIFF."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import xarray as xr
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+from rasterio.shutil import copy
+
+from workbench.errors import DataError
+from workbench.prediction.grid import array_grid
+from workbench.storage import atomic_file
+
+_BLOCK = 512
+
+
+def to_cog(prediction: xr.Dataset, path: str | Path, *, probability: bool = False) -> Path:
+    """Write a prediction as a Cloud Optimized GeoTIFF on exactly its grid.
+
+    The file has one band, the class: uint8 with the classes' colours and 255 as nodata, so that
+    every GIS shows it at once. The probability is another kind of number and goes into a file
+    of its own, `<stem>_probability.tif` (float32, NaN as nodata). Each file is read back and
+    compared before it takes its name, so a damaged one never stands there.
+
+    Args:
+        prediction: What `wb.predict` returned.
+        path: Where to write; an existing file is replaced.
+        probability: Also write the probability beside it.
+
+    Returns:
+        The path of the class file.
+
+    Raises:
+        DataError: The path is no GeoTIFF's, or the disk gave back something else.
+        OutOfSpaceError: The disk is full.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise DataError(f"{path} does not end in .tif; a Cloud Optimized GeoTIFF does.")
+    _write(prediction, "class", path, nodata=255, overviews="MODE")
+    if probability:
+        beside = path.with_name(f"{path.stem}_probability{path.suffix}")
+        _write(prediction, "probability", beside, nodata=math.nan, overviews="AVERAGE")
+    return path
+
+
+def _write(prediction: xr.Dataset, name: str, path: Path, *, nodata: float,
+           overviews: str) -> None:
+    pixels = prediction[name].transpose("y", "x").values
+    grid = array_grid(prediction)
+    profile = {
+        "driver": "GTiff", "height": grid.height, "width": grid.width, "count": 1,
+        "dtype": pixels.dtype, "crs": grid.crs, "transform": grid.transform, "nodata": nodata,
+    }  # fmt: skip
+    attributes = prediction[name].attrs
+    with MemoryFile() as memory:
+        with memory.open(**profile) as plain:
+            plain.write(pixels, 1)
+            plain.set_band_description(1, name)
+            plain.update_tags(**{key: str(value) for key, value in prediction.attrs.items()})
+            if "flag_colors" in attributes:
+                plain.write_colormap(1, _palette(attributes["flag_colors"].split()))
+                plain.update_tags(1, **_class_names(attributes))
+        with atomic_file(path) as temporary:
+            try:
+                copy(memory.name, temporary, driver="COG", compress="DEFLATE", blocksize=_BLOCK,
+                     overview_resampling=overviews, bigtiff="IF_SAFER", num_threads="2")
+                whole = _same(temporary, pixels)
+            except RasterioError as error:
+                raise DataError(f"{path} cannot be written: {error}. Is there space left on its "
+                                "disk?") from error
+            if not whole:
+                raise DataError(f"{path} cannot be written: its disk gave back other pixels than "
+                                "were written. Is there space left on it?")
+
+
+def _same(path: Path, pixels: npt.NDArray) -> bool:
+    with rasterio.open(path) as written:
+        return all(
+            np.array_equal(written.read(1, window=window),
+                           pixels[window.toslices()], equal_nan=pixels.dtype.kind == "f")
+            for _, window in written.block_windows(1))
+
+
+def _palette(colors: list[str]) -> dict[int, tuple[int, int, int, int]]:
+    palette = {value: (int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16), 255)
+               for value, color in enumerate(colors)}
+    return palette | {255: (0, 0, 0, 0)}
+
+
+def _class_names(attributes: dict[str, Any]) -> dict[str, str]:
+    return {f"class_{value}": name
+            for value, name in enumerate(attributes["flag_meanings"].split())}
