@@ -109,6 +109,13 @@ class Recipe(Options):
         return Recipe(**data["given"])
 
 
+IndexName = Literal["ndwi", "mndwi"]
+INDEX_BANDS: dict[IndexName, tuple[str, str]] = {
+    "ndwi": ("GREEN", "NIR_NARROW"),
+    "mndwi": ("GREEN", "SWIR_1"),
+}
+
+
 class SpectralIndex(Options):
     """A water index with a threshold: the baseline without any learning.
 
@@ -118,7 +125,7 @@ class SpectralIndex(Options):
 
     kind: ClassVar[str] = "spectral_index"
 
-    index: Literal["ndwi", "mndwi"] = Field(default="ndwi", description="Which index.")
+    index: IndexName = Field(default="ndwi", description="Which index.")
     threshold: float | Literal["tuned"] = Field(
         default=0.0,
         description="Water is above it, -1 to 1; 'tuned' chooses it on the training part.",
@@ -157,7 +164,6 @@ class SpectralIndex(Options):
         return SpectralIndex(**data["given"])
 
 
-INDEX_BANDS = {"ndwi": ("GREEN", "NIR_NARROW"), "mndwi": ("GREEN", "SWIR_1")}
 AnyRecipe = Recipe | SpectralIndex
 
 

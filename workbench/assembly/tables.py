@@ -81,7 +81,7 @@ def _skeleton(name: str) -> Backbone:
     with torch.device("meta"):
         model = FAMILIES[facts.family](
             bands=facts.bands, image_size=(size, size), coords=facts.coords, **facts.architecture
-        )  # type: ignore[call-arg]
+        )
     model.name = name
     return model
 

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from workbench.data.bands import canonical_all
 from workbench.errors import RecipeError, WeightsError, unknown_name
-from workbench.models.backbones import BACKBONES, FAMILIES, Backbone, Facts
-from workbench.models.backbones.prithvi_members import BANDS
+from workbench.models.backbones import BACKBONES, FAMILIES, HLS_BANDS, Backbone, Facts
 from workbench.models.hub import download
 from workbench.models.weights import State, assign_state, read_state, unwrap_state
 from workbench.storage import read_json
@@ -84,7 +83,7 @@ def find_facts(name: str) -> Facts:
     if name in BACKBONES:
         return BACKBONES[name]
     if name in FAMILIES:
-        return Facts(name=name, family=name, bands=BANDS)
+        return Facts(name=name, family=name, bands=HLS_BANDS)
     raise unknown_name("backbone", name, {*BACKBONES, *FAMILIES}, "wb.backbones()")
 
 
@@ -112,9 +111,7 @@ def _find_weights(facts: Facts, weights: Weights) -> tuple[State | None, str]:
         return None, "random"
     if weights == "hub":
         if facts.source is None:
-            raise WeightsError(
-                f"{facts.name} is not on the hub. Pass a path, or weights='random'."
-            )
+            raise WeightsError(f"{facts.name} is not on the hub. Pass a path, or weights='random'.")
         weights = download(facts.source)
     return read_state(Path(weights)), str(weights)
 

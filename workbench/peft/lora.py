@@ -23,7 +23,7 @@ FILE = "adapter_model.safetensors"
 class _LoRA(Adapter):
     still_at_start = ("lora_A",)  # B starts at zero, and A's gradient passes through B.
 
-    def __init__(self, backbone: Backbone, config: peft.LoraConfig, split: list[str]) -> None:
+    def __init__(self, backbone: Any, config: peft.LoraConfig, split: list[str]) -> None:
         super().__init__(backbone)
         self._split = split
         backbone.requires_grad_(False)
@@ -89,11 +89,14 @@ class LoRA(Method):
     rank: int = Field(
         default=16, ge=1, description="Size of the update; 4 to 32 is usual, more learns more."
     )
-    alpha: float = Field(
-        default=16.0, gt=0, description="The update is scaled by alpha / rank; keep it near rank."
+    alpha: int = Field(
+        default=16, ge=1, description="The update is scaled by alpha / rank; keep it near rank."
     )
     dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of inputs dropped in training; 0.1 if it overfits."
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of inputs dropped in training; try 0.1 where it overfits.",
     )
     targets: Names = Field(
         default=("q", "v", "fc1", "fc2"),

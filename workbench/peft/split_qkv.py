@@ -22,9 +22,9 @@ class SplitQKV(nn.Module):
     def fuse(self) -> nn.Linear:
         """Return the one layer again."""
         parts = (self.q_linear, self.k_linear, self.v_linear)
-        biases = [part.bias for part in parts if part.bias is not None]
-        return _linear(torch.cat([part.weight for part in parts]),
-                       torch.cat(biases) if biases else None)  # fmt: skip
+        biases = tuple(part.bias for part in parts if part.bias is not None)
+        weight = torch.cat(tuple(part.weight for part in parts))
+        return _linear(weight, torch.cat(biases) if biases else None)
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from workbench.models.weights import State, state_hash
 from workbench.registry import Registry, import_plugins
 
+# The six bands of Harmonized Landsat Sentinel-2 that Prithvi was trained with, in its order.
+HLS_BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
+
 
 class Backbone(nn.Module):
     """A network from an image to feature maps.
@@ -29,10 +32,9 @@ class Backbone(nn.Module):
         strides: Pixels per cell of each feature map.
         blocks: The transformer blocks; None for other networks.
         pretrained: Whether the weights were learned before.
-        seeded: Whether some weights came from the random generator at construction.
+        derived: Names of buffers that follow from the architecture and the image size.
     """
 
-    # Buffers that follow from the architecture and the image size.
     derived: ClassVar[frozenset[str]] = frozenset()
 
     name: str

@@ -53,6 +53,7 @@ class Prithvi(Backbone):
     """Plain ViT over patches of one or several frames; its features keep the patches' grid."""
 
     derived = frozenset({"pos_embed"})
+    pos_embed: Tensor
 
     def __init__(
         self,
@@ -250,7 +251,9 @@ def _initialise_patches(weight: Tensor) -> None:
 def _square_patch(patch_size: int | Sequence[int]) -> int:
     sides = (patch_size,) if isinstance(patch_size, int) else tuple(patch_size)
     if len(set(sides[-2:])) != 1 or (len(sides) == 3 and sides[0] != 1) or sides[-1] < 1:
-        raise RecipeError(f"patch_size={patch_size!r} is not a side in pixels (or (1, side, side)).")
+        raise RecipeError(
+            f"patch_size={patch_size!r} is not a side in pixels (or (1, side, side))."
+        )
     return sides[-1]
 
 

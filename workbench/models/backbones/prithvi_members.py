@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.models.backbones import Facts, Source, publish
-
-BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
+from workbench.models.backbones import HLS_BANDS, Facts, Source, publish
 
 # config.json of the model repositories, there in reflectance x 10 000.
 V1_MEAN = (0.0775, 0.1081, 0.1229, 0.2497, 0.2204, 0.1611)
@@ -29,7 +27,7 @@ def _published(
     return Facts(
         name=name,
         family="prithvi",
-        bands=BANDS,
+        bands=HLS_BANDS,
         mean=V1_MEAN if version == 1 else V2_MEAN,
         std=V1_STD if version == 1 else V2_STD,
         coords=coords,
@@ -47,7 +45,7 @@ publish(
     Facts(
         name="workbench_tiny",
         family="prithvi",
-        bands=BANDS,
+        bands=HLS_BANDS,
         image_size=128,
         architecture={"embed_dim": 192, "depth": 6, "num_heads": 3, "patch_size": 8},
         decoders={"unet": {"channels": SMALL_UNET}},

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import BandError, RecipeError
-from workbench.models.backbones import FAMILIES, Backbone, Facts, publish
-from workbench.models.backbones.prithvi_members import BANDS
-from workbench.models.decoders.unet import conv_bn_relu
+from workbench.models.backbones import FAMILIES, HLS_BANDS, Backbone, Facts, publish
+from workbench.models.layers import conv_bn_relu
 
 
 @FAMILIES.register("unet_encoder")
@@ -70,7 +69,7 @@ publish(
     Facts(
         name="unet_encoder",
         family="unet_encoder",
-        bands=BANDS,
+        bands=HLS_BANDS,
         image_size=128,
         decoders={"unet": {"channels": (128, 64, 32, 16)}},
         licence="–",

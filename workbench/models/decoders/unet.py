@@ -11,14 +11,8 @@ from torch import Tensor, nn
 
 from workbench.errors import RecipeError
 from workbench.models.decoders import DECODERS, Decoder
+from workbench.models.layers import conv_bn_relu
 from workbench.models.pyramid import LearnedPyramid, quarters
-
-
-def conv_bn_relu(inputs: int, outputs: int) -> nn.Sequential:
-    """Return a 3x3 convolution with batch normalisation and ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
 
 
 class _Block(nn.Module):
@@ -27,20 +21,21 @@ class _Block(nn.Module):
         self.conv1 = conv_bn_relu(inputs + skip, outputs)
         self.conv2 = conv_bn_relu(outputs, outputs)
 
-    def forward(self, coarse: Tensor, skip: Tensor | None) -> Tensor:
-        fine = F.interpolate(coarse, scale_factor=2.0, mode="nearest")
+    def forward(self, current: Tensor, skip: Tensor | None) -> Tensor:
         if skip is not None:
-            fine = torch.cat([fine, skip], dim=1)
-        return self.conv2(self.conv1(fine))
+            current = F.interpolate(current, size=skip.shape[-2:], mode="nearest")
+            current = torch.cat([current, skip], dim=1)
+        return self.conv2(self.conv1(current))
 
 
 @DECODERS.register("unet")
 class UNetDecoder(Decoder):
     """U-Net decoder over a pyramid; a plain ViT's maps of four blocks become one first.
 
-    Where the finest map is coarser than the image, one more block doubles its resolution.
-    Source: Ronneberger et al. 2015; numbers as in TerraTorch 1.2.13 (UNetDecoder of
-    segmentation_models_pytorch with LearnedInterpolateToPyramidal).
+    Where the finest map is coarser than the image, one more block follows at its resolution.
+    Source: Ronneberger et al. 2015; numbers as in TerraTorch 1.2.13, whose UNetDecoder hands the
+    finest map twice to that of segmentation_models_pytorch, so that its last block upsamples to
+    the size it has.
     """
 
     summary: ClassVar[str] = "Joins four depths from coarse to fine: sharp edges. Start here."
@@ -70,7 +65,7 @@ class UNetDecoder(Decoder):
         self.head = nn.Conv2d(outputs[-1], num_classes, 1)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Return scores ``(B, K, h, w)`` at the resolution of the image, half or a quarter."""
+        """Return scores ``(B, K, h, w)`` at the resolution of the finest map."""
         maps = self.neck(features) if self.neck else list(features)
         current = maps[-1]
         skips: list[Tensor | None] = [*reversed(maps[:-1]), None]
