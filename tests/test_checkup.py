@@ -54,14 +54,18 @@ def only(look: Iterator[Finding]) -> Finding:
 def test_this_environment_has_no_problems_and_every_note_has_advice():
     found = wb.doctor()
     assert found.problems == ()
-    assert [finding for finding in found.findings if finding.level != "ok" and not finding.advice] == []
+    assert [
+        finding for finding in found.findings if finding.level != "ok" and not finding.advice
+    ] == []
     assert {"Python", "packages", "cache: workbench", "hub", "labextensions"} <= {
         finding.what for finding in found.findings
     }
 
 
 def test_it_shows_itself_as_text_and_as_escaped_html():
-    found = Checkup((Finding("ok", "Python", "3.13"), Finding("problem", "torch", "<gone>", "Cure.")))
+    found = Checkup(
+        (Finding("ok", "Python", "3.13"), Finding("problem", "torch", "<gone>", "Cure."))
+    )
     assert repr(found) == (
         "ok       Python  3.13\nproblem  torch   <gone>\n         → Cure.\n1 problem, no notes"
     )

@@ -25,7 +25,9 @@ def test_imports_go_down_only():
 
 
 def copied(folder: Path) -> Path:
-    shutil.copytree(ROOT / "workbench", folder / "workbench", ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copytree(
+        ROOT / "workbench", folder / "workbench", ignore=shutil.ignore_patterns("*.pyc")
+    )
     return folder / "workbench"
 
 

@@ -41,9 +41,7 @@ def third_party(files: list[Path]) -> set[str]:
     """Return the distributions, by their lower-case names, that the files import."""
     distributions = importlib.metadata.packages_distributions()
     names = set().union(*map(imports, files)) - set(sys.stdlib_module_names) - {"workbench"}
-    return {
-        re.sub(r"[_.]", "-", distributions.get(name, [name])[0].lower()) for name in names
-    }
+    return {re.sub(r"[_.]", "-", distributions.get(name, [name])[0].lower()) for name in names}
 
 
 def declared(extra: str = "") -> set[str]:
@@ -100,18 +98,19 @@ def test_dir_lists_what_was_not_imported_yet():
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [("lora", "LoRA"), ("opencatalog", "open_catalog"), ("predicts", "predict")]
+    ("written", "meant"),
+    [("lora", "LoRA"), ("opencatalog", "open_catalog"), ("predicts", "predict")],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(written, meant):
-    with pytest.raises(AttributeError, match=f"has no attribute '{written}'. Did you mean '{meant}'"):
+    with pytest.raises(
+        AttributeError, match=f"has no attribute '{written}'. Did you mean '{meant}'"
+    ):
         getattr(wb, written)
 
 
 def test_core_modules_need_core_dependencies_only():
     files = [
-        file
-        for file in PACKAGE.rglob("*.py")
-        if file.relative_to(PACKAGE).parts[0] not in LAB_ONLY
+        file for file in PACKAGE.rglob("*.py") if file.relative_to(PACKAGE).parts[0] not in LAB_ONLY
     ]
     assert third_party(files) - declared() == set()
 

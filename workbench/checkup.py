@@ -113,10 +113,8 @@ def _packages() -> Iterator[Finding]:
         )  # fmt: skip
         return
     yield Finding("ok", "workbench", f"{version} ({Path(__file__).parent})")
-    core = [entry for entry in wanted if entry.marker is None or entry.marker.evaluate()]
-    lab = [
-        entry for entry in wanted if entry not in core and entry.marker.evaluate({"extra": "lab"})
-    ]
+    core = [entry for entry in wanted if _applies(entry, "")]
+    lab = [entry for entry in wanted if entry not in core and _applies(entry, "lab")]
     if wrong := _misfits(core):
         cure = " ".join(f"'{entry.name}{entry.specifier}'" for entry in wrong)
         yield Finding("problem", "packages", ", ".join(wrong.values()), f"pip install {cure}")
@@ -130,6 +128,10 @@ def _packages() -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield Finding("ok", "extra [lab]", _versions("jupyterlab", "ipywidgets", "leafmap"))
+
+
+def _applies(requirement: Requirement, extra: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def _versions(*names: str) -> str:

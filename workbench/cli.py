@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from workbench.data import Dataset
     from workbench.peft import Method
-    from workbench.recipe import Recipe
+    from workbench.recipe import AnyRecipe
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +37,14 @@ Csv = Annotated[Path | None, typer.Option(help="Also write the table to this fil
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/lora.")]
 
 
+def _data(text: str) -> Any:
+    return typer.Option(help=text, rich_help_panel="Data")
+
+
+# Help and defaults come from the recipe's fields: see RecipeCommand.
+_recipe_field = typer.Option(rich_help_panel="Recipe")
+
+
 def examples(*lines: str) -> str:
     """Return an epilog that help shows line by line."""
     return "\n\n".join(("Examples:", *lines))
@@ -49,23 +57,30 @@ class RecipeCommand(TyperCommand):
         """Write the help, with advice and defaults as the recipe has them."""
         fields = wb.Recipe.model_fields
         for option in self.params:
-            if option.name in fields:
+            if option.name in fields and not getattr(option, "help", None):
                 field = fields[option.name]
-                option.help = f"{field.description or ''} (default: {field.default})"  # type: ignore[attr-defined]
-            elif option.name == "peft_option":
-                option.help += f" {_peft_help()}"  # type: ignore[attr-defined]
+                default = getattr(field.default, "kind", field.default)
+                known = "" if default is None else f" (default: {default})"
+                option.help = f"{field.description}{known}"  # type: ignore[attr-defined]
+        self.epilog = f"{self.epilog}\n\n{_peft_help()}"
         super().format_help(ctx, formatter)
 
 
 def _peft_help() -> str:
+    from rich.markup import escape
+
     from workbench.peft import METHODS
 
-    methods = (
-        f"{name}: " + ", ".join(f"{option}={field.default}" for option, field in fields.items())
-        for name, method in METHODS.items()
-        if (fields := method.model_fields)
-    )
-    return "Options and defaults: " + "; ".join(methods) + "."
+    lines = ["PEFT methods and their options:"]
+    for name, method in METHODS.items():
+        lines.append(f"{name}: {method.summary}")
+        for option, field in method.model_fields.items():
+            lines.append(f"  --peft-option {option}={_written(field.default)}: {field.description}")
+    return "\n\n".join(map(escape, lines))
+
+
+def _written(value: Any) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 @app.callback()
@@ -98,42 +113,54 @@ def demo(
         "workbench fit --hold-out bolivia --peft lora --peft-option rank=8 --epochs 10",
         "workbench fit --hold-out bolivia --baselines",
         "workbench fit --images scenes --masks labels --bands BLUE,GREEN,RED,NIR_NARROW "
-        "--region '^([a-z]+)_' --hold-out spain",
+        "--scale 1e-4 --chip-size 128 --region '{region}_{number}' --hold-out spain",
         "workbench fit --resume runs/lora",
     ),
 )
 def fit(
-    data: Annotated[str, typer.Option(help="A collection of the catalogue.")] = "simulated-floods",
+    data: Annotated[str, _data("A collection of the catalogue.")] = "simulated-floods",
     images: Annotated[
-        str | None, typer.Option(help="Your own data: folder or pattern of GeoTIFFs.")
+        str | None, _data("Your own data instead: folder or pattern of GeoTIFFs.")
     ] = None,
-    masks: Annotated[str | None, typer.Option(help="Their labels, paired by name.")] = None,
+    masks: Annotated[str | None, _data("Their labels, paired by name.")] = None,
     bands: Annotated[
-        str | None, typer.Option(help="Bands of your images in order: BLUE,GREEN,RED,…")
+        str | None, _data("Bands of your images in file order, - for one not used: BLUE,-,RED.")
     ] = None,
+    classes: Annotated[str | None, _data("Names of the labels 0, 1, …: land,water.")] = None,
     region: Annotated[
-        str | None,
-        typer.Option(help="Region of your images: a name, or a pattern with a group."),
+        str | None, _data("Their regions: one name, a pattern such as {region}_*, or polygons.")
     ] = None,
+    scale: Annotated[
+        float, _data("Stored value times this is reflectance: 1e-4 for Sentinel-2 and HLS.")
+    ] = 1.0,
+    chip_size: Annotated[int | None, _data("Cut images into chips of this side.")] = None,
     hold_out: Annotated[
-        list[str] | None, typer.Option(help="A region never trained on; may be repeated.")
+        list[str] | None, _data("A region never trained on; may be repeated.")
     ] = None,
-    backbone: Annotated[str | None, typer.Option()] = None,
-    peft: Annotated[str | None, typer.Option()] = None,
+    backbone: Annotated[str | None, _recipe_field] = None,
+    peft: Annotated[str | None, _recipe_field] = None,
     peft_option: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE of the PEFT method; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="NAME=VALUE of the PEFT method; may be repeated.", rich_help_panel="Recipe"
+        ),
     ] = None,
-    decoder: Annotated[str | None, typer.Option()] = None,
-    epochs: Annotated[int | None, typer.Option()] = None,
-    batch_size: Annotated[int | None, typer.Option()] = None,
-    learning_rate: Annotated[float | None, typer.Option()] = None,
-    seed: Annotated[int | None, typer.Option()] = None,
+    decoder: Annotated[str | None, _recipe_field] = None,
+    epochs: Annotated[int | None, _recipe_field] = None,
+    batch_size: Annotated[int | None, _recipe_field] = None,
+    learning_rate: Annotated[float | None, _recipe_field] = None,
+    seed: Annotated[int | None, _recipe_field] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="FIELD=VALUE of any other field of the recipe."),
+        typer.Option(
+            "--set", help="FIELD=VALUE of any other field of wb.Recipe.", rich_help_panel="Recipe"
+        ),
     ] = None,
     baselines: Annotated[
-        bool, typer.Option("--baselines", help="Fit the baselines that suit the data instead.")
+        bool,
+        typer.Option(
+            "--baselines", help="Fit the baselines that suit the data.", rich_help_panel="Recipe"
+        ),
     ] = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this run folder instead of a new run.")
@@ -144,9 +171,12 @@ def fit(
 ) -> None:
     """Fine-tune a backbone, or go on with a run; Ctrl-C stops after the step, with a checkpoint."""
     if resume is not None:
-        print(wb.resume(wb.open_run(resume)))
+        print(wb.resume(resume, device=device))
         return
-    dataset = _dataset(data, images, masks, bands, region)
+    if images or masks:
+        dataset = _own_data(images, masks, bands, classes, region, scale, chip_size)
+    else:
+        dataset = wb.load(data)
     split = dataset.split(hold_out=hold_out or ())
     print(split)
     given = {
@@ -154,24 +184,28 @@ def fit(
         "learning_rate": learning_rate, "seed": seed, **_assignments("--set", set_),
     }  # fmt: skip
     changes = {field: value for field, value in given.items() if value is not None}
-    recipes = [_recipe(peft, peft_option, changes)]
     if baselines:
         recipes = wb.baselines(dataset, **changes)
+    else:
+        recipes = [_recipe(peft, peft_option, changes)]
     for recipe in recipes:
         print(wb.fit(recipe, split, name=name, root=root, device=device))
 
 
-def _dataset(
-    data: str, images: str | None, masks: str | None, bands: str | None, region: str | None
-) -> Dataset:
-    if images is None and masks is None:
-        return wb.load(data)
+def _own_data(
+    images: str | None, masks: str | None, bands: str | None, classes: str | None,
+    region: str | None, scale: float, chip_size: int | None,
+) -> Dataset:  # fmt: skip
     if images is None or masks is None or bands is None:
         raise RecipeError("Your own data need all of --images, --masks and --bands.")
-    return wb.Dataset.from_folder(images, masks, bands=bands.split(","), region=region)
+    names = [None if band in ("", "-") else band for band in bands.split(",")]
+    return wb.Dataset.from_folder(
+        images, masks, bands=names, classes=classes.split(",") if classes else None,
+        region=region, scale=scale, chip_size=chip_size,
+    )  # fmt: skip
 
 
-def _recipe(peft: str | None, options: list[str] | None, changes: dict[str, Any]) -> Recipe:
+def _recipe(peft: str | None, options: list[str] | None, changes: dict[str, Any]) -> AnyRecipe:
     """Make the recipe; what was not given keeps the API's default."""
     from workbench.peft import METHODS
 

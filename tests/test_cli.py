@@ -1,0 +1,185 @@
+"""The command line: the verbs of the API, with its defaults, and errors for people."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rasterio
+from typer.testing import CliRunner
+
+import workbench as wb
+from workbench import cli
+from workbench.errors import RecipeError
+
+VERBS = ("demo", "fit", "evaluate", "predict", "compare", "runs", "lab", "doctor")
+
+
+def run(*arguments: str) -> str:
+    """Run the command in this process; return what it printed, errors raised as they are."""
+    result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False, env={"COLUMNS": "120"})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    """Run `main` as the terminal does; return the exit code."""
+    monkeypatch.setattr(sys, "argv", ["workbench", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return stopped.value.code
+
+
+def test_help_starts_without_the_heavy_packages():
+    code = (
+        "import sys; sys.argv = ['workbench', '--help']\n"
+        "from workbench.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    heavy = {"torch", "numpy", "pandas", "xarray", "matplotlib", "rasterio"}
+    assert heavy.isdisjoint(result.stdout.split())
+    assert all(verb in result.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_examples(verb):
+    shown = run(verb, "--help")
+    assert "Examples:" in shown
+    assert f"workbench {verb}" in shown.split("Examples:")[1]
+
+
+def test_help_of_fit_carries_the_advice_and_defaults_of_the_option_fields():
+    shown = " ".join(run("fit", "--help").split())
+    assert f"(default: {wb.Recipe().backbone})" in shown
+    assert (
+        f"--peft-option rank={wb.LoRA().rank}: {wb.LoRA.model_fields['rank'].description}" in shown
+    )
+
+
+def test_options_that_were_not_given_keep_the_defaults_of_the_api():
+    assert cli._recipe(None, None, {}) == wb.Recipe()
+
+
+def test_peft_options_are_read_as_numbers_names_and_lists():
+    recipe = cli._recipe("lora", ["rank=8", "dropout=0.1", "targets=q,v"], {"epochs": 3})
+    assert recipe == wb.Recipe(peft=wb.LoRA(rank=8, dropout=0.1, targets=("q", "v")), epochs=3)
+    assert cli._recipe("lora", ["targets=q"], {}).peft == wb.LoRA(targets=("q",))
+
+
+def test_peft_options_alone_belong_to_the_default_method():
+    assert cli._recipe(None, ["rank=4"], {}).peft == wb.LoRA(rank=4)
+
+
+def test_any_other_field_of_the_recipe_is_set_by_its_name():
+    assert cli._assignments("--set", ["augment=false", "lr_patience=2", "bands=RED,BLUE"]) == {
+        "augment": False, "lr_patience": 2, "bands": ["RED", "BLUE"],
+    }  # fmt: skip
+
+
+def test_what_is_not_an_assignment_is_refused():
+    with pytest.raises(RecipeError, match="'rank' is not NAME=VALUE"):
+        cli._recipe("lora", ["rank"], {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("evaluate", "nowhere"), "no run folder nowhere"),
+        (("fit", "--images", "scenes"), "all of --images, --masks and --bands"),
+        (("fit", "--data", "simulated-flods"), "Did you mean 'simulated-floods'?"),
+    ],
+)
+def test_errors_are_one_paragraph_without_a_traceback(
+    monkeypatch, capsys, tmp_path, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WORKBENCH_DEBUG", raising=False)
+    assert fails(monkeypatch, *arguments) == 1
+    shown = capsys.readouterr().err
+    assert message in " ".join(shown.split())
+    assert shown.startswith("workbench: ")
+    assert "Traceback" not in shown
+
+
+def test_traceback_is_shown_on_request(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_DEBUG", "")
+    monkeypatch.setattr(sys, "argv", ["workbench", "--traceback", "evaluate", "nowhere"])
+    with pytest.raises(wb.errors.RunError):
+        cli.main()
+
+
+def test_a_mistyped_verb_is_answered_with_the_nearest():
+    result = subprocess.run(
+        [sys.executable, "-m", "workbench", "evalute"], capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert "evaluate" in result.stderr
+
+
+def test_doctor_ends_well_where_there_is_no_problem():
+    assert run("doctor").rstrip().splitlines()[-1].startswith("no problems")
+
+
+def test_no_runs_are_said_to_be_none(tmp_path):
+    assert run("runs", "--root", str(tmp_path)).strip() == "no runs"
+
+
+@pytest.fixture(scope="module")
+def two_runs(tiny_folder, tmp_path_factory):
+    """A folder with a linear probe and the baselines, trained for an epoch by the command."""
+    root = tmp_path_factory.mktemp("cli") / "runs"
+    data = (
+        "fit", "--images", str(tiny_folder / "*_S2.tif"),
+        "--masks", str(tiny_folder / "*_label.tif"),
+        "--bands", "BLUE,GREEN,RED,NIR_NARROW,SWIR_1,SWIR_2", "--classes", "land,water",
+        "--region", "{region}_{number}_S2", "--scale", "1e-4", "--hold-out", "bolivia",
+        "--root", str(root), "--epochs", "1",
+    )  # fmt: skip
+    shown = run(*data, "--peft", "linear_probe", "--decoder", "linear", "--name", "probe")
+    run(*data, "--baselines")
+    return root, shown
+
+
+def test_fit_says_how_the_chips_were_split_and_what_came_of_it(two_runs):
+    _, shown = two_runs
+    assert "held out 8 (bolivia) · 0 overlaps" in shown
+    assert "Run 'probe': state finished" in shown
+
+
+def test_runs_lists_the_run_and_every_baseline(two_runs):
+    shown = run("runs", "--root", str(two_runs[0]))
+    assert "probe" in shown
+    assert all(name in shown for name in ("ndwi-0.0", "ndwi-tuned", "mndwi-0.0", "unet-scratch"))
+
+
+def test_evaluate_prints_the_scores_per_region_and_writes_them(two_runs, tmp_path):
+    table = tmp_path / "scores.csv"
+    shown = run("evaluate", str(two_runs[0] / "probe"), "--csv", str(table))
+    assert "bolivia" in shown
+    assert "bolivia" in table.read_text()
+
+
+def test_compare_takes_all_runs_of_the_folder(two_runs):
+    shown = run("compare", "--root", str(two_runs[0]))
+    assert "probe" in shown
+    assert "ndwi-tuned" in shown
+
+
+def test_predict_writes_a_raster_on_the_same_grid(two_runs, tiny_folder, tmp_path):
+    scene, output = tiny_folder / "spain_0_S2.tif", tmp_path / "water.tif"
+    assert f"wrote {output}" in run(
+        "predict", str(two_runs[0] / "probe"), str(scene), "--output", str(output)
+    )
+    with rasterio.open(scene) as image, rasterio.open(output) as water:
+        assert (water.crs, water.transform, water.shape) == (
+            image.crs,
+            image.transform,
+            image.shape,
+        )
+        assert set(np.unique(water.read(1))) <= {0, 1, 255}
