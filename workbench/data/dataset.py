@@ -212,7 +212,7 @@ class Dataset:
         return dataclasses.replace(self, info=info)
 
     def split(self, hold_out: Iterable[str] | str = (), *, by: str = "cluster",
-              fractions: tuple[float, float, float] = (0.6, 0.2, 0.2), seed: int = 0) -> Split:
+              fractions: tuple[float, float, float] = (0.6, 0.15, 0.25), seed: int = 0) -> Split:
         """Return which chips train, validate, test and are held out; see `split_dataset`."""
         from workbench.data.split import split_dataset
 

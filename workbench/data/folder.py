@@ -17,7 +17,13 @@ from workbench.data.files import FileSpec, find_files, pair_files, scene_names
 from workbench.data.index import Scene, index_scenes, values_in_masks
 from workbench.data.info import Classes, ClassInfo, DatasetInfo, parse_bands, parse_classes
 from workbench.data.raster import Raster, check_same_grid, describe
-from workbench.data.regions import RegionSpec, parse_regions, regions_to_json, scene_regions
+from workbench.data.regions import (
+    RegionRule,
+    RegionSpec,
+    parse_regions,
+    regions_to_json,
+    scene_regions,
+)
 from workbench.errors import BandError, DataError, LabelError
 
 # A scene larger than this is not taken for one chip unasked.
@@ -92,7 +98,7 @@ def _spec_to_json(spec: FileSpec) -> Any:
     return [_spec_to_json(entry) for entry in spec]
 
 
-def _open_scenes(pairs: Sequence[tuple[Path, Path]], rule: RegionSpec
+def _open_scenes(pairs: Sequence[tuple[Path, Path]], rule: RegionRule
                  ) -> tuple[list[Scene], dict[str, str]]:
     images = [image for image, _ in pairs]
     names, regions = scene_names(images), scene_regions(rule, images)

@@ -56,9 +56,14 @@ class Raster:
     descriptions: tuple[str | None, ...]
 
     @property
+    def positioned(self) -> bool:
+        """Whether the file has a geotransform, with or without a CRS."""
+        return bool(self.transform != Affine.identity())
+
+    @property
     def georeferenced(self) -> bool:
-        """Whether the file says where its pixels are."""
-        return self.crs is not None and self.transform != Affine.identity()
+        """Whether the file says where on Earth its pixels are."""
+        return self.crs is not None and self.positioned
 
 
 def open_raster(path: str | Path) -> DatasetReader:
@@ -162,8 +167,8 @@ def read_window(path: str | Path, indexes: Sequence[int], row_off: int, col_off:
     except RasterioError as error:
         raise DataError(
             f"{path} cannot be read at rows {row_off} to {row_off + height - 1}, columns {col_off} "
-            f"to {col_off + width - 1}: it is truncated or damaged "
-            f"({os.path.getsize(path)} bytes). Copy or download it again, or leave it out."
+            f"to {col_off + width - 1}: it is truncated or damaged ({os.path.getsize(path)} bytes; "
+            f"{_first_line(error.__cause__ or error)}). Copy or download it again, or leave it out."
         ) from error
     return pixels
 
@@ -177,7 +182,8 @@ def window_transform(transform: Affine, row_off: int, col_off: int) -> Affine:
 def check_same_grid(image: Raster, mask: Raster) -> None:
     """Raise unless image and mask have the same shape, CRS and pixel positions.
 
-    A mask that says nothing of its position passes when its shape is the image's.
+    A mask without a geotransform passes when its shape is the image's; a CRS that one of the two
+    lacks is taken from the other.
 
     Raises:
         GridError: What differs, by how much, and how to bring the mask to the image's grid.
@@ -191,16 +197,16 @@ def check_same_grid(image: Raster, mask: Raster) -> None:
             f"{mask.path} has {mask.height} × {mask.width} pixels, its image {image.path} has "
             f"{image.height} × {image.width}. {remedy}"
         )
-    if not mask.georeferenced:
+    if not mask.positioned:
         return
-    if not image.georeferenced:
+    if not image.positioned:
         raise GridError(
-            f"{image.path} has no CRS or geotransform, but its mask {mask.path} has. Write the "
-            "image's true position into it (`gdal_edit.py -a_srs EPSG:… -a_ullr …`)."
+            f"{image.path} has no geotransform, but its mask {mask.path} has. Write the image's "
+            "true position into it (`gdal_edit.py -a_srs EPSG:… -a_ullr …`)."
         )
     shift = _shift_in_pixels(image, mask)
     if not shift < 0.01:  # a hundredth of a pixel: rounding of coordinates, not a shift
-        crs = "" if image.crs == mask.crs else f" (CRS {_short(image.crs)} and {_short(mask.crs)})"
+        crs = "" if image.crs == mask.crs else f" (CRS {image.crs!s:.40} and {mask.crs!s:.40})"
         amount = f"up to {shift:.3g} pixels apart" if np.isfinite(shift) else "not comparable"
         raise GridError(
             f"The grids of {image.path} and {mask.path} differ{crs}: their corners are {amount}. "
@@ -211,7 +217,7 @@ def check_same_grid(image: Raster, mask: Raster) -> None:
 def _shift_in_pixels(image: Raster, mask: Raster) -> float:
     corners = np.array([(0, 0), (image.width, 0), (0, image.height), (image.width, image.height)])
     xs, ys = _apply(mask.transform, corners)
-    if image.crs != mask.crs:
+    if image.crs and mask.crs and image.crs != mask.crs:
         try:
             xs, ys = warp(mask.crs, image.crs, xs, ys)
         except RasterioError:
@@ -224,10 +230,6 @@ def _apply(transform: Affine, points: npt.NDArray) -> tuple[npt.NDArray, npt.NDA
     x, y = points[:, 0], points[:, 1]
     a, b, c, d, e, f = transform[:6]
     return a * x + b * y + c, d * x + e * y + f
-
-
-def _short(crs: str | None) -> str:
-    return str(crs)[:40]
 
 
 def _first_line(error: BaseException) -> str:

@@ -44,7 +44,8 @@ def valid_pixels(stored: npt.NDArray, nodata: float | None) -> npt.NDArray[np.bo
     """Return where every band ``(band, y, x)`` holds a finite value that is not `nodata`."""
     valid = np.ones(stored.shape[1:], bool)
     if stored.dtype.kind == "f":
-        valid &= np.isfinite(stored).all(0)
+        # Writers that declare no nodata often leave the largest float, 3.4e38, for it.
+        valid &= (np.abs(stored) < 1e30).all(0)
     if nodata is not None and not np.isnan(nodata):
         valid &= (stored != nodata).all(0)
     return valid

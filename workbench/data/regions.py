@@ -10,13 +10,16 @@ from typing import Any, TypeAlias
 
 import geopandas
 import numpy as np
+import pandas as pd
 import shapely
 
 from workbench.data.files import common_folder
+from workbench.data.raster import SUFFIXES
 from workbench.errors import DataError, GridError
 
-RegionSpec: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | geopandas.GeoDataFrame | None
-_VECTOR = (".geojson", ".json", ".gpkg", ".shp", ".parquet")
+RegionRule: TypeAlias = str | re.Pattern[str] | Mapping[str, str] | geopandas.GeoDataFrame | None
+RegionSpec: TypeAlias = RegionRule | pd.DataFrame
+_VECTOR = (".geojson", ".json", ".gpkg", ".shp")
 
 ACROSS = "across a border of the region polygons"
 OUTSIDE = "outside the region polygons"
@@ -25,12 +28,13 @@ OUTSIDE = "outside the region polygons"
 _OUTSIDE = 1e-6
 
 
-def parse_regions(spec: RegionSpec) -> RegionSpec:
+def parse_regions(spec: RegionSpec) -> RegionRule:
     """Return `spec` with files read, patterns compiled and polygons checked.
 
     A string with a group is a regular expression on the file's stem; with ``{region}`` it is a
     template such as ``"{region}_{number}_S2"``; ending in ``.geojson`` or ``.gpkg`` it is a file
-    of polygons; any other string is the one region of all chips.
+    of polygons, in ``.csv`` a table with the columns `file` and `region`; any other string is the
+    one region of all chips.
 
     Raises:
         DataError: The pattern is not valid or has no group, or polygons lack a region column.
@@ -38,7 +42,9 @@ def parse_regions(spec: RegionSpec) -> RegionSpec:
     """
     if isinstance(spec, str):
         if spec.lower().endswith(_VECTOR):
-            spec = _read_polygons(spec)
+            spec = geopandas.read_file(_existing(spec))
+        elif spec.lower().endswith(".csv"):
+            spec = pd.read_csv(_existing(spec))
         elif "{region}" in spec:
             spec = re.compile(_template(spec))
         elif "(" in spec:
@@ -50,7 +56,33 @@ def parse_regions(spec: RegionSpec) -> RegionSpec:
         )
     if isinstance(spec, geopandas.GeoDataFrame):
         _check_polygons(spec)
+    elif isinstance(spec, pd.DataFrame):
+        _check_columns(spec, ("file", "region"))
+        spec = dict(zip(spec["file"].astype(str), spec["region"].astype(str), strict=True))
+    if isinstance(spec, Mapping):
+        spec = {_stem(file): region for file, region in spec.items()}
     return spec
+
+
+def _stem(file: str) -> str:
+    path = Path(file)
+    return path.stem if path.suffix.lower() in SUFFIXES else path.name
+
+
+def _existing(path: str) -> str:
+    if not Path(path).is_file():
+        raise DataError(f"region={path!r}: there is no such file. Check the path.")
+    return path
+
+
+def _check_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise DataError(
+            f"The region table has no column {' or '.join(map(repr, missing))} (columns: "
+            f"{', '.join(map(str, table.columns))}). Rename the ones that hold them: "
+            f"table.rename(columns={{'…': {missing[0]!r}}})."
+        )
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -70,20 +102,8 @@ def _template(template: str) -> str:
     ) + r"\Z"
 
 
-def _read_polygons(path: str) -> geopandas.GeoDataFrame:
-    if not Path(path).is_file():
-        raise DataError(f"region={path!r}: there is no such file of polygons.")
-    read = geopandas.read_parquet if path.endswith(".parquet") else geopandas.read_file
-    return read(path)
-
-
 def _check_polygons(polygons: geopandas.GeoDataFrame) -> None:
-    if "region" not in polygons.columns:
-        raise DataError(
-            "The region polygons have no column 'region' (columns: "
-            f"{', '.join(map(str, polygons.columns))}). Rename the one that holds the names: "
-            "polygons.rename(columns={'…': 'region'})."
-        )
+    _check_columns(polygons, ("region",))
     if polygons.crs is None:
         raise GridError(
             "The region polygons have no CRS. Say which one they are in: "
@@ -91,7 +111,7 @@ def _check_polygons(polygons: geopandas.GeoDataFrame) -> None:
         )
 
 
-def regions_to_json(spec: RegionSpec) -> Any:
+def regions_to_json(spec: RegionRule) -> Any:
     """Return `spec` as plain data for a dataset's source."""
     if isinstance(spec, re.Pattern):
         return {"pattern": spec.pattern}
@@ -102,7 +122,7 @@ def regions_to_json(spec: RegionSpec) -> Any:
     return spec
 
 
-def regions_from_json(data: Any) -> RegionSpec:
+def regions_from_json(data: Any) -> RegionRule:
     """Return what `regions_to_json` was given."""
     if isinstance(data, dict):
         if "pattern" in data:
@@ -114,7 +134,7 @@ def regions_from_json(data: Any) -> RegionSpec:
     return spec
 
 
-def scene_regions(spec: RegionSpec, images: Sequence[Path]) -> list[str | None]:
+def scene_regions(spec: RegionRule, images: Sequence[Path]) -> list[str | None]:
     """Return the region of each image, None for all where polygons decide chip by chip.
 
     Without a rule it is the folder an image lies in; where all lie in one folder, its stem.
