@@ -1,0 +1,1 @@
+"""Simulated flood scenes: data that come with the package, made on demand."""
