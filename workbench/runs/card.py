@@ -31,9 +31,9 @@ def card(run: Run) -> str:
     """Return the card as Markdown."""
     info = run.info
     environment = read_json(run.folder / layout.ENVIRONMENT)
-    lines = [f"# {run.name}", "", f"Segmentation of {', '.join(entry.name for entry in run.classes)} from "
-             f"{', '.join(run.bands)}.", "", "## Data", "",
-             f"{info.name}: {run.split!r}".rstrip()]
+    classes, bands = ", ".join(entry.name for entry in run.classes), ", ".join(run.bands)
+    lines = [f"# {run.name}", "", f"Segmentation of {classes} from {bands}.", ""]
+    lines += ["## Data", "", f"{info.name}: {run.split!r}"]
     if info.simulated:
         lines += ["", _SIMULATED]
     lines += ["", "## Recipe", "", "```python", repr(run.recipe), "```", "", "## Result", ""]

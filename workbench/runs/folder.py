@@ -36,8 +36,9 @@ def create(folder: Path, recipe: AnyRecipe, split: Split,
     refuse_existing(folder)
     with atomic_folder(folder) as temporary:
         data = recipe.to_json()
-        resolved = {**data["resolved"], **resolved, "dataset": split.dataset.info.model_dump(mode="json")}
-        write_json(temporary / RECIPE, {**data, "resolved": resolved})
+        dataset = split.dataset.info.model_dump(mode="json")
+        data["resolved"] = {**data["resolved"], **resolved, "dataset": dataset}
+        write_json(temporary / RECIPE, data)
         write_json(temporary / SPLIT, split.to_json())
         write_json(temporary / ENVIRONMENT, environment(resolved.get("device")))
 

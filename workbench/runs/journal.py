@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from workbench.events import EpochDone, Event, RunResumed
+from workbench.events import EpochDone, Event, RunResumed, RunStarted
 from workbench.storage import out_of_space_explained
 
 EVENTS = "events.jsonl"
@@ -74,7 +74,9 @@ def replay(events: Iterable[Event]) -> list[Event]:
     """Drop what a resumed run superseded: everything said of steps after its checkpoint."""
     kept: list[Event] = []
     for event in events:
-        if isinstance(event, RunResumed):
+        if isinstance(event, RunStarted):  # killed before the first checkpoint, begun again
+            kept = []
+        elif isinstance(event, RunResumed):
             kept = [old for old in kept if not _superseded(old, event)]
         kept.append(event)
     return kept

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from workbench.errors import BandError, RecipeError, RunExistsError, SplitError
+from workbench.recipe import Recipe, SpectralIndex
+from workbench.training import train
+from workbench.training.preflight import audited
+
+
+def test_an_empty_part_is_refused_before_anything_is_written(split, recipe, tmp_path):
+    for part in ("train", "val"):
+        broken = dataclasses.replace(split, parts={**split.parts, part: ()})
+        with pytest.raises(SplitError, match=rf"part '{part}' has no chips \(train .*fractions"):
+            train(recipe, broken, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_without_labels_is_refused(split, recipe, tmp_path):
+    chips = split.dataset.chips.copy()
+    chips.loc[list(split.parts["val"]), ["count_0", "count_1"]] = 0
+    unlabelled = dataclasses.replace(split, dataset=dataclasses.replace(split.dataset, chips=chips))
+    with pytest.raises(SplitError, match="'val' has no labelled pixel"):
+        train(recipe, unlabelled, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "error", "words"),
+    [
+        (Recipe(bands=["RED", "VV"]), BandError, "VV"),
+        (Recipe(backbone="unet_encoder", peft="lora"), RecipeError, "does not fit"),
+        (Recipe(backbone="unet_encoder", peft="full", normalization="backbone"), RecipeError,
+         "normalization"),
+    ],
+)  # fmt: skip
+def test_a_recipe_that_does_not_fit_is_refused_before_anything_is_written(
+    split, tmp_path, recipe, error, words
+):
+    with pytest.raises(error, match=words):
+        train(recipe, split, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_index_without_its_bands_is_refused(split, tmp_path):
+    narrow = dataclasses.replace(split, dataset=split.dataset.with_bands(["RED", "GREEN"]))
+    with pytest.raises(BandError, match="NIR_NARROW"):
+        train(SpectralIndex(), narrow, tmp_path / "run")
+
+
+def test_a_device_that_is_not_here_is_refused(split, recipe, tmp_path):
+    with pytest.raises(RecipeError, match="'cuda:99' is not available"):
+        train(recipe, split, tmp_path / "run", device="cuda:99")
+
+
+def test_an_existing_folder_is_refused(split, recipe, tmp_path):
+    with pytest.raises(RunExistsError, match="already there"):
+        train(recipe, split, tmp_path)
+
+
+def test_what_the_audit_warns_of_becomes_events(split):
+    val, training = split.parts["val"][0], split.parts["train"]
+    leaking = dataclasses.replace(split, parts={**split.parts, "train": (*training, val)})
+    messages = [event.message for event in audited(leaking)]
+    assert any(message.startswith("error: ") for message in messages)

@@ -1,0 +1,8 @@
+"""Training: a generator of events that writes the run folder."""
+
+from __future__ import annotations
+
+from workbench.training.control import Control
+from workbench.training.session import train
+
+__all__ = ["Control", "train"]

@@ -1,0 +1,120 @@
+"""Batches of chips: read once where they fit in memory, prepared while the model computes."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from workbench.data import Dataset
+from workbench.training import augment
+
+# Chips below this stay in memory after their first epoch.
+CACHE_BYTES = 2 * 1000**3
+_AHEAD = 2
+
+
+class Batch(NamedTuple):
+    """Chips on their way to the model; `pixels` counts the labelled ones."""
+
+    image: Tensor
+    mask: Tensor
+    regions: Tensor
+    pixels: int
+
+
+class Loader:
+    """The chips of one part of a split, in batches.
+
+    Args:
+        dataset: The part's chips.
+        batch_size: Chips a batch; the last one of an epoch may be smaller.
+        cache: Keep what was read; the caller knows whether it fits.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, *, cache: bool) -> None:
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.chip_ids = [str(chip_id) for chip_id in dataset]
+        self.regions = sorted({str(name) for name in dataset.chips["region"]})
+        self._region = {
+            str(chip_id): self.regions.index(str(name))
+            for chip_id, name in dataset.chips["region"].items()
+        }
+        self._kept: dict[str, tuple[npt.NDArray, npt.NDArray]] | None = {} if cache else None
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return -(-len(self.chip_ids) // self.batch_size)
+
+    def in_order(self) -> Iterator[Batch]:
+        """Yield every chip once as it is, in the order of the index."""
+        return self._batches(self._chunks(self.chip_ids), {})
+
+    def shuffled(self, seed: int, epoch: int, *, augmented: bool, skip: int = 0) -> Iterator[Batch]:
+        """Yield every chip once, in an order and with symmetries drawn from (seed, epoch).
+
+        Args:
+            seed: The recipe's.
+            epoch: The epoch under way.
+            augmented: Whether to flip and turn chips.
+            skip: Batches of this epoch that were trained before an interruption.
+        """
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.chip_ids))
+        chip_ids = [self.chip_ids[place] for place in order]
+        symmetries = {chip: augment.draw(seed, epoch, chip) for chip in chip_ids if augmented}
+        return self._batches(self._chunks(chip_ids)[skip:], symmetries)
+
+    def _chunks(self, chip_ids: Sequence[str]) -> list[Sequence[str]]:
+        size = self.batch_size
+        return [chip_ids[start : start + size] for start in range(0, len(chip_ids), size)]
+
+    def _batches(self, chunks: Sequence[Sequence[str]], symmetries: dict[str, int],
+                 ) -> Iterator[Batch]:
+        """Prepare the next batches in a thread (reading and numpy let go of the GIL)."""
+        with concurrent.futures.ThreadPoolExecutor(1, "workbench-loader") as pool:
+            waiting: collections.deque[concurrent.futures.Future[Batch]] = collections.deque()
+            for chunk in chunks:
+                waiting.append(pool.submit(self._batch, chunk, symmetries))
+                if len(waiting) > _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _batch(self, chip_ids: Sequence[str], symmetries: dict[str, int]) -> Batch:
+        images, masks = [], []
+        for chip_id in chip_ids:
+            image, mask = self._chip(chip_id)
+            images.append(augment.transform(image, symmetries.get(chip_id, 0)))
+            masks.append(augment.transform(mask, symmetries.get(chip_id, 0)))
+        mask = np.stack(masks).astype(np.int64)
+        return Batch(
+            image=torch.from_numpy(np.stack(images)),
+            mask=torch.from_numpy(mask),
+            regions=torch.tensor([self._region[chip_id] for chip_id in chip_ids]),
+            pixels=int((mask >= 0).sum()),
+        )
+
+    def _chip(self, chip_id: str) -> tuple[npt.NDArray, npt.NDArray]:
+        if self._kept is not None and chip_id in self._kept:
+            return self._kept[chip_id]
+        sample = self.dataset.read(chip_id)
+        pixels = sample.image, sample.mask.astype(np.int16)
+        if self._kept is not None:
+            self._kept[chip_id] = pixels
+        return pixels
+
+
+def fits_in_memory(*parts: Dataset) -> bool:
+    """Return whether the pixels of all parts together stay below the cache's size."""
+    total = 0
+    for part in parts:
+        rows, columns = part.info.chip_shape
+        total += len(part) * rows * columns * (4 * len(part.bands) + 2)
+    return total < CACHE_BYTES

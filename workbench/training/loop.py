@@ -1,0 +1,253 @@
+"""The training loop: a generator of events.
+
+Source: the paper's recipe (AdamW, cross-entropy, ReduceLROnPlateau(4, 0.5), early stopping after
+15 epochs, D4), configurations of IBM/peft-geofm.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from workbench.assembly import restore_model, save_model
+from workbench.data import Split
+from workbench.errors import TrainingError
+from workbench.events import (
+    EpochDone,
+    Event,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+    StepDone,
+    WarningRaised,
+)
+from workbench.models.segmenter import Segmenter
+from workbench.recipe import Recipe
+from workbench.runs import checkpoints
+from workbench.training import checkpoint, objective
+from workbench.training.control import Control
+from workbench.training.loader import Batch, Loader, fits_in_memory
+from workbench.training.meters import Clock, Memory
+from workbench.training.validation import validate
+
+
+class _Loss(NamedTuple):
+    """The loss of a step, perhaps still on its way from the device."""
+
+    step: int
+    value: Tensor
+    arrived: torch.cuda.Event | None
+    pixels: int
+    chips: int
+
+
+class Loop:
+    """One model in training.
+
+    Args:
+        recipe: How to train.
+        split: The parts; `train` and `val` are read, the others never.
+        model: On its device already.
+        folder: The run folder; checkpoints go there.
+        device: Where the model is.
+    """
+
+    def __init__(self, recipe: Recipe, split: Split, model: Segmenter, folder: Path,
+                 device: torch.device) -> None:
+        self.recipe = recipe
+        self.model = model
+        self.device = device
+        self.progress = checkpoint.Progress()
+        self._folder = folder / checkpoints.CHECKPOINTS
+        train, val = (part.with_bands(model.bands) for part in (split.train, split.val))
+        cache = fits_in_memory(train, val)
+        self._train = Loader(train, recipe.batch_size, cache=cache)
+        self._val = Loader(val, recipe.batch_size, cache=cache)
+        self._parameters = {
+            name: parameter for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        }  # fmt: skip
+        self._optimizer = torch.optim.AdamW(
+            self._parameters.values(), lr=recipe.lr, weight_decay=recipe.weight_decay
+        )
+        self._scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self._optimizer, factor=recipe.lr_factor, patience=recipe.lr_patience
+        )
+        self._memory = Memory(device)
+        self._clock = Clock(recipe.epochs, len(self._train))
+        self._warned = False
+
+    def restore(self, folder: Path) -> None:
+        """Take up the weights and the state that a checkpoint holds."""
+        restore_model(self.model, folder)
+        self.progress = checkpoint.load(folder, self._parameters, self._optimizer)
+        for loss in self.progress.val_losses:
+            self._scheduler.step(loss)
+
+    def events(self, control: Control) -> Iterator[Event]:
+        """Train until the epochs are done, the patience ends or `control` says stop."""
+        # Dropout seeds torch's generators; the caller's random numbers stay the caller's.
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            yield self._opening()
+            self._begun = time.perf_counter() - self.progress.duration_s
+            while (reason := self._over()) is None:
+                yield from self._epoch(control)
+                if control.stop_reason is not None:
+                    self._save_last()
+                    yield RunStopped(**self._now(), reason=control.stop_reason)
+                    return
+                ended = self._end_epoch()
+                yield ended
+                if ended.best:
+                    self._save("best")
+                self._save_last()
+            yield RunFinished(
+                **self._now(), reason=reason, best_epoch=self.progress.best_epoch,
+                duration_s=self.progress.duration_s,
+                peak_host_rss_bytes=self._memory.host_peak(),
+                peak_device_bytes=self._memory.device_peak(),
+            )
+
+    def _opening(self) -> Event:
+        if self.progress.step:
+            return RunResumed(**self._now(), device=str(self.device))
+        return RunStarted(
+            epochs=self.recipe.epochs, steps_per_epoch=len(self._train), device=str(self.device),
+            trainable_parameters=sum(entry.numel() for entry in self._parameters.values()),
+            total_parameters=sum(entry.numel() for entry in self.model.parameters()),
+        )
+
+    def _over(self) -> str | None:
+        """Return why training ends here, None when it goes on."""
+        done = len(self.progress.val_losses)
+        if done >= self.recipe.epochs:
+            return f"all {done} epochs are done"
+        if done and done - 1 - self.progress.best_epoch >= self.recipe.patience:
+            return f"no lower validation loss for {self.recipe.patience} epochs"
+        return None
+
+    def _now(self) -> dict[str, int]:
+        return {"step": self.progress.step, "epoch": self.progress.epoch}
+
+    def _epoch(self, control: Control) -> Iterator[Event]:
+        """Train the batches of the epoch under way that are still to be trained."""
+        progress, recipe = self.progress, self.recipe
+        self._epoch_begun = time.perf_counter() - progress.epoch_s
+        self.model.train()
+        self._clock.restart()
+        batches = self._train.shuffled(
+            recipe.seed, progress.epoch, augmented=recipe.augment,
+            skip=progress.step - progress.epoch * len(self._train),
+        )
+        underway: collections.deque[_Loss] = collections.deque()
+        for batch in batches:
+            if control.stop_reason is not None:
+                break
+            if batch.pixels:
+                underway.append(self._step(batch))
+            elif not self._warned:
+                self._warned = True
+                yield WarningRaised(
+                    **self._now(), message="A batch without any labelled pixel was skipped; "
+                    "split.audit() lists the chips without labels."
+                )
+            progress.step += 1
+            while len(underway) > (self.device.type == "cuda"):
+                yield self._step_done(underway.popleft())
+        while underway:
+            yield self._step_done(underway.popleft())
+        progress.epoch_s = time.perf_counter() - self._epoch_begun
+
+    def _step(self, batch: Batch) -> _Loss:
+        """Start one optimiser step; on a GPU it is still computing when this returns."""
+        torch.manual_seed(_mix(self.recipe.seed, self.progress.step))
+        logits = self.model(self._on_device(batch.image))
+        loss = objective.cross_entropy_sum(logits, self._on_device(batch.mask)) / batch.pixels
+        loss.backward()
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        value, arrived = loss.detach(), None
+        if self.device.type == "cuda":
+            # Fetched when the next step is on its way, so that the GPU never waits for Python.
+            value, arrived = value.to("cpu", non_blocking=True), torch.cuda.Event()
+            arrived.record()
+        return _Loss(self.progress.step + 1, value, arrived, batch.pixels, len(batch.image))
+
+    def _step_done(self, done: _Loss) -> StepDone:
+        if done.arrived is not None:
+            done.arrived.synchronize()
+        loss, lr = float(done.value), float(self._optimizer.param_groups[0]["lr"])
+        if not math.isfinite(loss):
+            raise TrainingError(_not_finite("training", done.step, lr))
+        self.progress.loss_sum += loss * done.pixels
+        self.progress.pixels += done.pixels
+        seconds = self._clock.step()
+        return StepDone(
+            step=done.step, epoch=self.progress.epoch, loss=loss, lr=lr,
+            samples_per_s=done.chips / seconds,
+            eta_s=self._clock.eta_s(done.step, self.progress.epoch),
+            host_rss_bytes=self._memory.host_now(),
+            device_memory_bytes=self._memory.device_now(),
+            device_peak_bytes=self._memory.device_peak(),
+        )
+
+    def _end_epoch(self) -> EpochDone:
+        """Validate, then let the schedule and the patience know."""
+        progress, begun = self.progress, time.perf_counter()
+        lr = float(self._optimizer.param_groups[0]["lr"])
+        scored = validate(self.model, self._val, self.device)
+        if not math.isfinite(scored.loss):
+            raise TrainingError(_not_finite("validation", progress.step, lr))
+        best = scored.loss < min(progress.val_losses, default=math.inf)
+        progress.val_losses.append(scored.loss)
+        self._scheduler.step(scored.loss)
+        now = time.perf_counter()
+        self._clock.validated(now - begun)
+        event = EpochDone(
+            **self._now(), train_loss=progress.loss_sum / max(progress.pixels, 1),
+            val_loss=scored.loss, val_miou=scored.miou, val_miou_by_region=scored.miou_by_region,
+            lr=lr, best=best, duration_s=now - self._epoch_begun,
+            eta_s=self._clock.eta_s(progress.step, progress.epoch + 1),
+        )
+        progress.epoch += 1
+        progress.loss_sum, progress.pixels, progress.epoch_s = 0.0, 0, 0.0
+        return event
+
+    def _save_last(self) -> None:
+        self.progress.duration_s = time.perf_counter() - self._begun
+        self._save("last")
+
+    def _save(self, name: str) -> None:
+        with checkpoints.replacing(self._folder / name) as folder, checkpoint.full_disk_told():
+            save_model(self.model, folder)
+            if name == "last":
+                checkpoint.save(folder, self.progress, self._parameters, self._optimizer)
+
+    def _on_device(self, tensor: Tensor) -> Tensor:
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+
+def _mix(seed: int, step: int) -> int:
+    """Return the seed of a step's dropout: the same whether the run was interrupted or not."""
+    digest = hashlib.blake2b(f"{seed}/{step}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def _not_finite(part: str, step: int, lr: float) -> str:
+    return (
+        f"The {part} loss is not finite after step {step} (learning rate {lr:.2g}). Mostly the "
+        f"learning rate is too high: try recipe.but(learning_rate={lr / 10:.1g}). Otherwise the "
+        "units of a band are wrong: split.audit() shows each band's range. The last checkpoint "
+        "is from before."
+    )

@@ -1,0 +1,38 @@
+"""What is checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.data import Split
+from workbench.errors import SplitError
+from workbench.events import WarningRaised
+
+_REMEDY = "Split again with other fractions or with fewer held-out regions: dataset.split(…)."
+
+
+def check_split(split: Split) -> None:
+    """Refuse a split that cannot be trained on.
+
+    Raises:
+        SplitError: A part is empty or has no labels, or there is only one class.
+    """
+    if split.dataset.num_classes < 2:
+        raise SplitError(
+            f"{split.dataset.info.name} has {split.dataset.num_classes} class; segmentation needs "
+            "two. Name the classes when you open it: classes=[…]."
+        )
+    for name in ("train", "val"):
+        part = split.part(name)
+        if not len(part):
+            raise SplitError(f"The part {name!r} has no chips ({split!r}). {_REMEDY}")
+        counts = [f"count_{number}" for number in range(split.dataset.num_classes)]
+        if not part.chips[counts].to_numpy().sum():
+            raise SplitError(f"The part {name!r} has no labelled pixel ({split!r}). {_REMEDY}")
+
+
+def audited(split: Split) -> Iterator[WarningRaised]:
+    """Yield what the audit of a split warns of."""
+    for finding in split.audit().findings:
+        if finding.level in ("warning", "error"):
+            yield WarningRaised(message=f"{finding.level}: {finding.what}")

@@ -1,0 +1,98 @@
+"""Events on their way to the reader are written into the run folder first."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import traceback
+from collections.abc import Iterator
+
+import torch
+
+from workbench.errors import TrainingError, WorkbenchError
+from workbench.events import Event, RunFailed, StepDone
+from workbench.reprs import readable_duration
+from workbench.runs import Run
+from workbench.runs.journal import EVENTS, JournalWriter
+from workbench.runs.lock import writing
+from workbench.storage import out_of_space_explained
+
+LOG = "log.txt"
+_FULL_MEMORY = (torch.OutOfMemoryError, MemoryError)
+
+
+def recorded(run: Run, events: Iterator[Event]) -> Iterator[Event]:
+    """Yield `events`, each once it stands in events.jsonl and log.txt.
+
+    An error ends the run with a `run_failed` event, then goes on as a WorkbenchError. This is
+    the one place that catches everything: the folder must tell what happened.
+
+    Raises:
+        RunError: The folder is being trained by another process.
+        TrainingError: What went wrong, where, and what to do.
+    """
+    last: Event | None = None
+    with (
+        writing(run.folder),
+        JournalWriter(run.folder / EVENTS) as journal,
+        open(run.folder / LOG, "ab", buffering=0) as log,
+    ):
+        try:
+            for event in events:
+                journal.append(event)
+                # A step is worth no wait for the disk; a checkpoint builds on what came before it.
+                if not isinstance(event, StepDone):
+                    journal.sync()
+                    with out_of_space_explained(run.folder):
+                        log.write(_line(event))
+                last = event
+                yield event
+        except (Exception, KeyboardInterrupt) as error:
+            failed = RunFailed(
+                step=last.step if last else 0, epoch=last.epoch if last else 0,
+                error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc(),
+            )
+            with contextlib.suppress(OSError):  # the disk may be what failed
+                journal.append(failed)
+                log.write(_line(failed))
+            yield failed
+            if isinstance(error, (WorkbenchError, KeyboardInterrupt)):
+                raise
+            if isinstance(error, _FULL_MEMORY):
+                # A notebook keeps the last error; its frames would keep the model and its batch.
+                traceback.clear_frames(error.__traceback__)
+            raise TrainingError(_explained(run, failed, error)) from error
+
+
+def _explained(run: Run, failed: RunFailed, error: BaseException) -> str:
+    advice = f"The whole traceback is in {run.folder / LOG}."
+    if isinstance(error, _FULL_MEMORY):
+        advice = (
+            "The memory is full: use a smaller batch (recipe.but(batch_size=…)), a method that "
+            "trains less, or a smaller backbone."
+        )
+    return (
+        f"Training of {run.name!r} failed in epoch {failed.epoch + 1} after step {failed.step}. "
+        f"{failed.error} – {advice} What was trained up to the last checkpoint is whole; "
+        f"wb.resume({str(run.folder)!r}) goes on from there."
+    )
+
+
+def _line(event: Event) -> bytes:
+    """Return a line of log.txt for people; a traceback follows its line."""
+    when = datetime.datetime.fromtimestamp(event.time).isoformat(" ", "seconds")
+    facts = {
+        key: value for key, value in vars(event).items()
+        if key not in {"time", "traceback"} and value is not None
+    }  # fmt: skip
+    shown = "  ".join(f"{key}={_short(key, value)}" for key, value in facts.items())
+    trace = f"{event.traceback}\n" if isinstance(event, RunFailed) else ""
+    return f"{when}  {event.kind}  {shown}\n{trace}".encode()
+
+
+def _short(key: str, value: object) -> str:
+    if key.endswith("_s") and isinstance(value, float):
+        return readable_duration(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_short('', entry)}" for name, entry in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,111 @@
+"""train: from a recipe and a split to a run folder, as a stream of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workbench.assembly import Model, build_model, select_device
+from workbench.data import Split
+from workbench.data.statistics import band_statistics
+from workbench.errors import WeightsError
+from workbench.events import Event, RunStarted
+from workbench.models.segmenter import Segmenter
+from workbench.recipe import AnyRecipe, Recipe
+from workbench.runs import Run, checkpoints, create, refuse_existing
+from workbench.training.control import Control
+from workbench.training.loop import Loop
+from workbench.training.preflight import audited, check_split
+from workbench.training.recording import recorded
+from workbench.training.tuning import Tuning
+
+
+def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
+          device: str | torch.device = "auto", resume: bool = False,
+          control: Control | None = None) -> Iterator[Event]:
+    """Train into a run folder; every event stands in its `events.jsonl` before it is yielded.
+
+    What can be refused is refused by the call itself, before anything is written. The training
+    goes on as the events are asked for; who stops asking leaves a run that can be resumed.
+
+    Args:
+        recipe: What to train.
+        split: What to train on: `train` and `val` are read, `test` and `held_out` never.
+        folder: The run folder; made here, or there already when resuming.
+        device: Where to compute.
+        resume: Go on from the last checkpoint instead of making the folder.
+        control: How to ask for a stop.
+
+    Yields:
+        Events, the last one terminal.
+
+    Raises:
+        RunExistsError: The folder is already there.
+        SplitError: A part is empty or without labels.
+        BandError: The backbone does not know a band.
+        TrainingError: Training broke off (raised after the `run_failed` event).
+    """
+    check_split(split)
+    target = select_device(device)
+    run = Run(Path(folder), split)
+    if resume:
+        model = _model(recipe, split, run.resolved)
+        _same_backbone(run, model)
+    else:
+        refuse_existing(run.folder)
+        choices = _choices(recipe, split)
+        model = _model(recipe, split, choices)
+        create(run.folder, recipe, split, {
+            **choices, "device": str(target), "weights_hash": model.description.weights_hash,
+        })  # fmt: skip
+    return recorded(run, _session(run, recipe, split, model.to(target), target, resume,
+                                  control or Control()))
+
+
+def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: torch.device,
+             resume: bool, control: Control) -> Iterator[Event]:
+    training: Loop | Tuning
+    if isinstance(recipe, Recipe):
+        assert isinstance(model, Segmenter)
+        training = Loop(recipe, split, model, run.folder, device)
+    else:
+        assert not isinstance(model, Segmenter)
+        training = Tuning(recipe, split, model, run.folder, device)
+    last = checkpoints.find(run.folder / checkpoints.CHECKPOINTS / "last") if resume else None
+    if last is not None:
+        training.restore(last)
+    for event in training.events(control):
+        yield event
+        if isinstance(event, RunStarted):
+            yield from audited(split)
+
+
+def _choices(recipe: AnyRecipe, split: Split) -> dict[str, Any]:
+    """Return what the recipe leaves open and the data decide: bands and their statistics."""
+    data = split.train if recipe.bands is None else split.train.with_bands(recipe.bands)
+    choices: dict[str, Any] = {"bands": list(data.bands)}
+    if isinstance(recipe, Recipe) and recipe.normalization == "dataset":
+        mean, std = band_statistics(data)
+        choices |= {"mean": mean.tolist(), "std": std.tolist()}
+    return choices
+
+
+def _model(recipe: AnyRecipe, split: Split, choices: dict[str, Any]) -> Model:
+    info = split.dataset.info
+    return build_model(
+        recipe, classes=info.classes, bands=choices["bands"], image_size=info.chip_shape,
+        mean=choices.get("mean"), std=choices.get("std"), scale=info.scale, offset=info.offset,
+    )
+
+
+def _same_backbone(run: Run, model: Model) -> None:
+    trained_on = run.resolved["weights_hash"]
+    if model.description.weights_hash != trained_on:
+        raise WeightsError(
+            f"The backbone's weights found here are not those {run.folder} was trained on "
+            f"(SHA-256 {model.description.weights_hash} instead of {trained_on}). Bring those "
+            "back, or train anew with wb.fit."
+        )

@@ -1,0 +1,54 @@
+"""Loss and scores of a part, in order and as it is."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from workbench import metrics
+from workbench.training import objective
+from workbench.training.loader import Loader
+
+
+class Validation(NamedTuple):
+    """Mean loss of all labelled pixels and mIoU, 0 to 1; None where nothing is labelled."""
+
+    loss: float
+    miou: float | None
+    miou_by_region: dict[str, float | None]
+
+
+def validate(model: nn.Module, loader: Loader, device: torch.device) -> Validation:
+    """Score a model on a part, in evaluation mode."""
+    num_classes, num_regions = loader.dataset.num_classes, len(loader.regions)
+    # Sums stay on the device until the end: one wait for the whole part.
+    losses: list[torch.Tensor] = []
+    counts = torch.zeros((num_regions, num_classes, num_classes), dtype=torch.int64, device=device)
+    pixels = 0
+    model.eval()
+    with torch.inference_mode():
+        for batch in loader.in_order():
+            mask = batch.mask.to(device)
+            logits = model(batch.image.to(device))
+            losses.append(objective.cross_entropy_sum(logits, mask))
+            regions = batch.regions.to(device)
+            counts += objective.confusion_by_region(logits, mask, regions, num_regions)
+            pixels += batch.pixels
+        total = float(torch.stack(losses).cpu().double().sum())
+    counted = np.asarray(counts.cpu(), dtype=np.int64)
+    return Validation(
+        loss=total / pixels if pixels else math.nan,
+        miou=_number(metrics.miou(counted.sum(0))),
+        miou_by_region={
+            region: _number(metrics.miou(counted[place]))
+            for place, region in enumerate(loader.regions)
+        },
+    )
+
+
+def _number(score: metrics.Scores) -> float | None:
+    return None if np.isnan(score) else float(score)
