@@ -54,7 +54,12 @@ def plot(source: Any, kind: str | None = None, *, theme: ThemeName = "light",
         DataError: The source has nothing to draw.
     """
     chosen = PLOTS[kind] if kind else _suiting(source)
-    table = chosen.data(source, **options)
+    return render(chosen, chosen.data(source, **options), theme=theme, width=width, height=height)
+
+
+def render(chosen: Plot, table: Any, *, theme: ThemeName = "light", width: float | None = None,
+           height: float | None = None) -> Picture:
+    """Draw a table that was gathered before; one table can be drawn in several sizes."""
     natural = chosen.size(table)
     with themed(theme):
         figure = Picture(figsize=(width or natural[0], height or natural[1]), layout="constrained")

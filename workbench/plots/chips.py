@@ -20,7 +20,14 @@ from workbench.data.split import display_name
 from workbench.errors import DataError
 from workbench.plots import PLOTS, Plot, style
 from workbench.plots.pixels import (
-    FALSE_ALARM, MISSED, NO_LABEL, TRUE_COLOUR, Pixels, classified, judged, stretched,
+    FALSE_ALARM,
+    MISSED,
+    NO_LABEL,
+    TRUE_COLOUR,
+    Pixels,
+    classified,
+    judged,
+    stretched,
 )
 from workbench.runs import Run
 

@@ -46,7 +46,7 @@ def country_rings() -> tuple[Ring, ...]:
 def _decode(topology: dict[str, Any]) -> list[Ring]:
     """Undo the quantisation and the delta coding of TopoJSON's arcs."""
     scale, offset = topology["transform"]["scale"], topology["transform"]["translate"]
-    return [np.cumsum(np.asarray(arc, float), axis=0) * scale + offset
+    return [np.clip(np.cumsum(np.asarray(arc, float), axis=0) * scale + offset, -180, 180)
             for arc in topology["arcs"]]
 
 
@@ -64,9 +64,15 @@ def cut_at_antimeridian(ring: Ring) -> list[Ring]:
     pieces = np.split(ring, jumps + 1)
     # The ring is closed: its last piece goes on in its first.
     pieces = [np.concatenate([pieces[-1], pieces[0][1:]]), *pieces[1:-1]]
-    closed = []
-    for piece in pieces:
-        edge = np.sign(piece[:, 0].mean()) * 180.0
-        first, last = (edge, piece[0, 1]), (edge, piece[-1, 1])
-        closed.append(np.concatenate([[first], piece, [last], [first]]))
-    return closed
+    return [_closed(piece) for piece in pieces]
+
+
+def _closed(piece: Ring) -> Ring:
+    """Close a piece along the meridian it was cut at; one that goes round the Earth, at its pole."""
+    (west, south), (east, north) = piece[0], piece[-1]
+    first, last = (np.sign(west) * 180.0, south), (np.sign(east) * 180.0, north)
+    if first[0] == last[0]:
+        return np.concatenate([[first], piece, [last], [first]])
+    pole = np.sign(piece[:, 1].mean()) * 90.0
+    corners = [(last[0], pole), (0.0, pole), (first[0], pole), first]
+    return np.concatenate([[first], piece, [last], corners])

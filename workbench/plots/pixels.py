@@ -52,8 +52,10 @@ def stretched(image: npt.NDArray, bands: Sequence[str], shown: Sequence[str] = T
     decides = valid if clear is None or not (valid & clear).any() else valid & clear
     low, high = np.percentile(chosen[:, decides], [CLIPPED_PERCENT, 100 - CLIPPED_PERCENT], axis=1)
     reach = max(float((high - low).max()), 1e-6)
-    if reach < 1:  # reflectance, not stored integers or decibels
+    if reach < 1:  # reflectance
         reach = min(reach, CLOUD_REACH)
+    elif reach > 100:  # reflectance times 10 000, as files store it; decibels lie between
+        reach = min(reach, CLOUD_REACH * 10_000)
     scaled = np.clip((chosen - low[:, None, None]) / reach, 0, 1)
     # A gamma below one opens the shadows, where water and wet soil are.
     colours[..., :3] = np.where(valid, 255 * scaled**0.8, 0).transpose(1, 2, 0).astype(np.uint8)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import dataclasses
 import functools
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import matplotlib as mpl
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 ThemeName = Literal["light", "dark"]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Theme:
     """Colours of one theme; `runs` are Okabe and Ito's, brightened on a dark ground.
 
@@ -66,12 +66,15 @@ class Picture(Figure):
         return buffer.getvalue()
 
     def svg(self) -> str:
-        """Return the figure as SVG text that is the same every time it is drawn."""
+        """Return the figure as SVG text that is the same every time it is drawn.
+
+        A figure in the light theme turns dark by itself where the page's reader prefers that.
+        """
         buffer = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": "workbench"}):
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
         text = buffer.getvalue()
-        return _LONG_NUMBER.sub(_shorten, text[text.index("<svg"):])
+        return _two_themed(_LONG_NUMBER.sub(_shorten, text[text.index("<svg"):]))
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         width, height = self.get_size_inches() * 96
@@ -85,6 +88,25 @@ _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 def _shorten(match: re.Match[str]) -> str:
     number = float(match.group())
     return f"{number:.2f}" if abs(number) >= 1 else f"{number:.4g}"
+
+
+def _two_themed(svg: str) -> str:
+    """Make the colours of the light theme variables that a media query sets."""
+    light, dark = (tuple(_colours(look)) for look in (LIGHT, DARK))
+    names = {colour.lower(): f"--c{place}" for place, colour in enumerate(light)}
+    for colour, name in names.items():
+        svg = re.sub(f"(?i){colour}(?![0-9a-f])", f"var({name})", svg)
+    rules = [";".join(f"--c{place}:{colour}" for place, colour in enumerate(colours))
+             for colours in (light, dark)]
+    style = (f"<style>:root{{{rules[0]}}}"
+             f"@media (prefers-color-scheme:dark){{:root{{{rules[1]}}}}}</style>")
+    head, rest = svg.split(">", 1)
+    return f"{head}>{style}{rest}"
+
+
+def _colours(look: Theme) -> Iterator[str]:
+    for value in dataclasses.astuple(look):
+        yield from (value,) if isinstance(value, str) else value
 
 
 @functools.cache

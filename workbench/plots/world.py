@@ -123,7 +123,7 @@ def data(source: Any) -> pd.DataFrame:
         source: A split, a dataset or a collection of the catalogue.
     """
     if isinstance(source, Collection):
-        rows = [(display_name(name), *place.bbox, 0, False)
+        rows = [(place.title, *place.bbox, 0, False)
                 for name, place in source.regions.items()]
         return pd.DataFrame(rows, columns=COLUMNS)
     dataset, hold_out = (source.dataset, source.hold_out) if isinstance(source, Split) \

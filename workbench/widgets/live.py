@@ -7,7 +7,13 @@ import time
 from IPython.display import DisplayHandle
 
 from workbench.events import (
-    EpochDone, Event, RunFailed, RunFinished, RunStarted, RunStopped, StepDone,
+    EpochDone,
+    Event,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    RunStopped,
+    StepDone,
 )
 from workbench.plots import curves
 from workbench.plots.style import Picture, themed

@@ -1,0 +1,1 @@
+"""The demo: the whole job on simulated floods, and the page that reports it."""
