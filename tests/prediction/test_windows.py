@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ def test_windows_cover_every_pixel_and_share_at_least_the_overlap(
     side = min(window, length)
     assert starts[0] == 0
     assert starts[-1] + side == length
-    for first, second in zip(starts, starts[1:], strict=False):
+    for first, second in itertools.pairwise(starts):
         assert 0 < second - first <= window - overlap
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from workbench.assembly import load_model, select_device
+from workbench.assembly import Model, load_model, select_device
 from workbench.data import ClassInfo
 from workbench.errors import RecipeError, RunError
 from workbench.prediction.blending import Forward, Pixels, Tiling, blended_rows
@@ -32,15 +33,13 @@ _PIXELS_AT_ONCE = 2**18
 class _Trained:
     """A model with what it has to know about a source."""
 
-    model: nn.Module
-    device: torch.device
+    model: Model
     needs: Needs
-    window: int = _WINDOW
-    classes: tuple[ClassInfo, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
+    window: int
+    facts: dict[str, Any]
 
 
-def predict(run: Run | nn.Module, source: str | Path | xr.DataArray, *,
+def predict(run: Run | Model, source: str | Path | xr.DataArray, *,
             bands: Sequence[str] | None = None, scale: float | None = None,
             window: int | None = None, overlap: int | None = None,
             batch_size: int | None = None, device: str = "auto",
@@ -84,11 +83,12 @@ def predict(run: Run | nn.Module, source: str | Path | xr.DataArray, *,
     if scale is not None:
         needs = Needs(needs.bands, needs.stored_bands, scale, nodata=needs.nodata)
     opened = open_source(source, needs, bands)
-    window, overlap, batch_size = _settings(window or trained.window, overlap, batch_size)
+    window, overlap, batch_size = _settings(
+        trained.window if window is None else window, overlap, batch_size)
     tiling = Tiling(opened.grid.height, opened.grid.width, window, overlap, batch_size)
-    forward = _forward(trained.model, trained.device)
+    forward = _forward(trained.model)
     num_classes = _num_classes(forward, needs, tiling)
-    read = checked(opened, needs.bands, _means(trained.model))
+    read = checked(opened, needs.bands, trained.model.description.mean)
     classes = np.full((tiling.height, tiling.width), NODATA, np.uint8)
     probability = np.full((tiling.height, tiling.width), np.nan, np.float32)
     for rows in blended_rows(read, forward, num_classes, tiling):
@@ -104,26 +104,22 @@ def predict(run: Run | nn.Module, source: str | Path | xr.DataArray, *,
         if progress is not None:
             progress(here.stop, tiling.height)
     facts = {**trained.facts, "source": opened.name, "window": window, "overlap": overlap}
-    return _dataset(classes, probability, opened.grid, trained.classes, facts)
+    described = trained.model.description.classes
+    return _dataset(classes, probability, opened.grid, described, facts)
 
 
-def _trained(run: Run | nn.Module, device: str) -> _Trained:
-    if isinstance(run, nn.Module):
-        bands = run.bands if hasattr(run, "bands") else run.backbone.bands  # type: ignore[union-attr]
-        return _Trained(run.eval(), _place(run, device), Needs(tuple(bands)))  # type: ignore[arg-type]
-    model = load_model(run, device=device)
-    info = run.split.dataset.info
-    needs = Needs(run.bands, info.stored_bands, info.scale, info.offset, info.nodata)
-    facts = {"run": run.name, "checkpoint": "best", "simulated": int(info.simulated)}
-    return _Trained(model, select_device(device), needs, max(info.chip_shape), info.classes, facts)
-
-
-def _place(model: nn.Module, device: str) -> torch.device:
-    """Return where a model is; `auto` leaves it there."""
-    if device != "auto":
-        model.to(select_device(device))
-    tensors = [*model.parameters(), *model.buffers()]
-    return tensors[0].device if tensors else torch.device("cpu")
+def _trained(run: Run | Model, device: str) -> _Trained:
+    if isinstance(run, Run):
+        info, model = run.info, load_model(run, device=device)
+        needs = Needs(model.description.bands, info.stored_bands, info.scale, info.offset,
+                      info.nodata)
+        facts = {"run": run.name, "checkpoint": "best", "simulated": int(info.simulated)}
+        return _Trained(model, needs, max(info.chip_shape), facts)
+    model = run if device == "auto" else run.to(select_device(device))
+    said = model.description
+    size = said.image_size or _WINDOW
+    needs = Needs(said.bands, scale=said.scale, offset=said.offset)
+    return _Trained(model.eval(), needs, size if isinstance(size, int) else max(size), {})
 
 
 def _settings(window: int, overlap: int | None, batch_size: int | None) -> tuple[int, int, int]:
@@ -139,7 +135,10 @@ def _settings(window: int, overlap: int | None, batch_size: int | None) -> tuple
     return window, overlap, batch_size
 
 
-def _forward(model: nn.Module, device: torch.device) -> Forward:
+def _forward(model: nn.Module) -> Forward:
+    tensors = itertools.chain(model.parameters(), model.buffers())
+    device = next((tensor.device for tensor in tensors), torch.device("cpu"))
+
     @torch.inference_mode()
     def forward(windows: Pixels) -> Pixels:
         logits = model(torch.from_numpy(windows).to(device))
@@ -158,21 +157,15 @@ def _num_classes(forward: Forward, needs: Needs, tiling: Tiling) -> int:
     return answer.shape[1]
 
 
-def _means(model: nn.Module) -> list[float]:
-    """Return the training mean of each band; empty for a model that does not depend on units."""
-    normalize = getattr(model, "normalize", None)
-    return [] if normalize is None else normalize.mean.tolist()
-
-
 def _dataset(classes: np.ndarray, probability: Pixels, grid: Grid,
              names: Sequence[ClassInfo], facts: dict[str, Any]) -> xr.Dataset:
-    attributes: dict[str, Any] = {"long_name": "predicted class", "nodata": NODATA}
-    if names:
-        attributes |= {
-            "flag_values": np.arange(len(names), dtype=np.uint8),
-            "flag_meanings": " ".join(entry.name.replace(" ", "_") for entry in names),
-            "flag_colors": " ".join(entry.color for entry in names),
-        }
+    # Names and colours by the CF conventions, 3.5.
+    attributes = {
+        "long_name": "predicted class", "nodata": NODATA,
+        "flag_values": np.arange(len(names), dtype=np.uint8),
+        "flag_meanings": " ".join(entry.name.replace(" ", "_") for entry in names),
+        "flag_colors": " ".join(entry.color for entry in names),
+    }  # fmt: skip
     described = {"long_name": "probability of the predicted class", "units": "1"}
     return grid.georeferenced(xr.Dataset(
         {"class": (("y", "x"), classes, attributes),

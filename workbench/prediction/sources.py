@@ -93,8 +93,7 @@ def _raster_source(path: str | Path, needs: Needs, bands: Sequence[str] | None) 
     masked = MaskFlags.per_dataset in handle.mask_flag_enums[indexes[0] - 1]
 
     def read(top: int, rows: int) -> Pixels:
-        stored = read_window(path, indexes, top, 0, rows, grid.width)
-        pixels = _physical(stored, nodata, needs)
+        pixels = _physical(read_window(path, indexes, top, 0, rows, grid.width), nodata, needs)
         if masked:
             window = ((top, top + rows), (0, grid.width))
             pixels[:, open_raster(path).read_masks(indexes[0], window=window) == 0] = np.nan
@@ -132,7 +131,10 @@ def _array_source(array: xr.DataArray, needs: Needs, bands: Sequence[str] | None
 
 
 def _physical(stored: npt.NDArray, nodata: set[float], needs: Needs) -> Pixels:
-    """Return float32 in the units of the model, NaN where a value is missing or infinite."""
+    """Return float32 in the units of the model.
+
+    Where one band's value is missing or infinite, all are NaN: so the model saw it in training.
+    """
     missing = ~np.isfinite(stored) if stored.dtype.kind == "f" else np.zeros(stored.shape, bool)
     for value in nodata:
         missing |= stored == value
@@ -140,7 +142,7 @@ def _physical(stored: npt.NDArray, nodata: set[float], needs: Needs) -> Pixels:
     if (needs.scale, needs.offset) != (1.0, 0.0):
         pixels *= np.float32(needs.scale)
         pixels += np.float32(needs.offset)
-    pixels[missing] = np.nan
+    pixels[:, missing.any(axis=0)] = np.nan
     return pixels
 
 
