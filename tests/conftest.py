@@ -54,9 +54,9 @@ def write_chip(folder: Path, name: str, seed: int, *, epsg: int, east: float, no
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 24 image and mask pairs in three regions, 32 x 32 pixels each."""
     folder = tmp_path_factory.mktemp("tiny_floods")
-    for region, (epsg, east, north) in PLACES.items():
+    for place, (region, (epsg, east, north)) in enumerate(PLACES.items()):
         for number in range(CHIPS_A_REGION):
-            write_chip(folder, f"{region}_{number}", seed=number + 100 * epsg, epsg=epsg,
+            write_chip(folder, f"{region}_{number}", seed=100 * place + number, epsg=epsg,
                        east=east + 20_000 * number, north=north)
     return folder
 

@@ -95,6 +95,8 @@ def _class(entry: ClassSpec, index: int) -> ClassInfo:
 
 def parse_bands(bands: Iterable[str | None]) -> tuple[str | None, ...]:
     """Return canonical names in file order; None stays for a band that is not used."""
-    given = bands if isinstance(bands, str) else list(bands)
+    if isinstance(bands, str):
+        canonical_all(bands)  # refuses a string
+    given = list(bands)
     names = iter(canonical_all([name for name in given if name is not None]))
     return tuple(None if name is None else next(names) for name in given)

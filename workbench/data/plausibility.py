@@ -83,10 +83,10 @@ def _order(dataset: Dataset, pixels: npt.NDArray) -> Iterable[str]:
     Where BLUE is more like NIR or SWIR than like GREEN, names and files do not match.
     """
     index = {band: place for place, band in enumerate(dataset.bands)}
-    if not {"BLUE", "GREEN"} <= index.keys() or pixels[:, ::7].shape[1] < 100:
+    if not {"BLUE", "GREEN"} <= index.keys():
         return
     with np.errstate(invalid="ignore", divide="ignore"):
-        alike = np.corrcoef(pixels[:, ::7])
+        alike = np.corrcoef(pixels[:, :: max(1, pixels.shape[1] // 20_000)])
     near = alike[index["BLUE"], index["GREEN"]]
     for far in ("NIR_BROAD", "NIR_NARROW", "SWIR_1", "SWIR_2"):
         if far in index and alike[index["BLUE"], index[far]] > near + 0.1:
