@@ -87,16 +87,21 @@ class Recipe(Options):
         """The learning rate: as given, else the method's, else from scratch's."""
         if self.learning_rate is not None:
             return self.learning_rate
-        if isinstance(self.peft, FullFineTuning) and not find_facts(self.backbone).pretrained:
-            return LR_FROM_SCRATCH
-        return self.peft.default_lr
+        return LR_FROM_SCRATCH if self.from_scratch else self.peft.default_lr
 
     @property
     def name(self) -> str:
-        """A short name for folders and tables, such as `workbench_tiny-lora-unet`."""
-        if not find_facts(self.backbone).pretrained and isinstance(self.peft, FullFineTuning):
+        """A short name for folders and tables, such as `workbench_tiny-lora-rank4-unet`."""
+        if self.from_scratch:
             return f"{self.backbone.removesuffix('_encoder')}-scratch"
-        return f"{self.backbone}-{self.peft.kind.replace('_', '-')}-{self.decoder}"
+        changed = self.peft.changed().items()
+        options = (f"{name}{'+'.join(v) if isinstance(v, tuple) else v}" for name, v in changed)
+        return "-".join([self.backbone, self.peft.kind.replace("_", "-"), *options, self.decoder])
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether everything is trained and nothing was learned before."""
+        return isinstance(self.peft, FullFineTuning) and not find_facts(self.backbone).pretrained
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data: every field as it is, and what the open ones resolve to."""
@@ -152,7 +157,8 @@ class SpectralIndex(Options):
     @property
     def name(self) -> str:
         """A short name for folders and tables, such as `ndwi-tuned`."""
-        return f"{self.index}-{self.threshold}"
+        shown = self.threshold if self.threshold == "tuned" else f"{self.threshold:g}"
+        return f"{self.index}-{shown}"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""

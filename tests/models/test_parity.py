@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.plugin import SHARED, NeedlessSkips
 from workbench.models import load_backbone
 from workbench.models.backbones import BACKBONES, FAMILIES
 from workbench.models.decoders import DECODERS
@@ -16,10 +17,8 @@ from workbench.models.positions import sincos_3d
 from workbench.models.segmenter import Normalize, Segmenter
 from workbench.peft import LoRA
 
-PARITY = Path(__file__).parents[3] / "shared" / "parity"
-pytestmark = pytest.mark.skipif(
-    not PARITY.is_dir(), reason="the reference values (../shared/parity) are not here"
-)
+PARITY = SHARED / "parity"
+pytestmark = pytest.mark.skipif(not PARITY.is_dir(), reason=NeedlessSkips.NO_SHARED)
 CLOSE = {"rtol": 0, "atol": 1e-5}
 
 
@@ -133,9 +132,7 @@ def test_published_models_have_the_references_tensors(name: str) -> None:
     expected = dict(line.split("\t")[:2] for line in lines if not line.startswith("#"))
     facts = BACKBONES[name]
     with torch.device("meta"):
-        model = FAMILIES[facts.family](
-            bands=facts.bands, coords=facts.coords, **facts.architecture
-        )
+        model = FAMILIES[facts.family](bands=facts.bands, coords=facts.coords, **facts.architecture)
     assert {key: str(tuple(t.shape)) for key, t in model.state_dict().items()} == expected
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import peft
+from peft.tuners.tuners_utils import BaseTunerLayer
 from pydantic import Field, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -25,10 +26,15 @@ class _LoRA(Adapter):
 
     def __init__(self, backbone: Any, config: peft.LoraConfig, split: list[str]) -> None:
         super().__init__(backbone)
+        if any(isinstance(module, BaseTunerLayer) for module in backbone.modules()):
+            raise RecipeError(
+                f"{backbone.name!r} already carries an adapter. Remove it first, or load the "
+                "backbone again."
+            )
         self._split = split
         backbone.requires_grad_(False)
         for path in split:
-            _replace(backbone, path, SplitQKV(_as_linear(backbone.get_submodule(path))))
+            _replace(backbone, path, SplitQKV(backbone.get_submodule(path)))
         self.peft_model: Any = peft.PeftModel(backbone, config)
 
     def save(self, folder: Path) -> None:
@@ -143,14 +149,6 @@ def _paths(role: str, roles: dict[str, list[str]]) -> list[str]:
     if role in ("q", "k", "v") and role not in roles:
         return [f"{path}.{role}_linear" for path in roles.get("qkv", [])]
     return roles.get(role, [])
-
-
-def _as_linear(module: nn.Module) -> nn.Linear:
-    if not isinstance(module, nn.Linear):
-        raise RecipeError(
-            f"The backbone already carries an adapter ({type(module).__name__}). Remove it first."
-        )
-    return module
 
 
 def _replace(backbone: Backbone, path: str, module: nn.Module) -> None:

@@ -11,10 +11,12 @@ from workbench.errors import RecipeError
 
 
 def _as_tuple(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value,)
     return tuple(value) if isinstance(value, list) else value
 
 
-# Strict options refuse a list where a tuple is meant; people and JSON write lists.
+# Strict options take tuples only; JSON writes lists, and people also a single name.
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 

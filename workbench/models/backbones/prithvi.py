@@ -146,10 +146,10 @@ class Prithvi(Backbone):
             location: ``(B, 2)``: latitude and longitude in degrees, likewise.
             blocks: Indices of blocks; negative ones count from the end.
         """
-        image = image[:, :, None] if image.ndim == 4 else image
         self._check(image)
         wanted = self._indices(blocks)
-        tokens, grid = self.embed(image, time, location)
+        frames = image[:, :, None] if image.ndim == 4 else image
+        tokens, grid = self.embed(frames, time, location)
         tokens = torch.cat([self.cls_token.expand(len(image), -1, -1), tokens], dim=1)
         outputs: list[Tensor] = []
         for block in self.blocks or ():
@@ -217,7 +217,7 @@ class Prithvi(Backbone):
 
     def _check(self, image: Tensor) -> None:
         patch = self.patch_size
-        if image.ndim != 5 or image.shape[1] != len(self.bands):
+        if image.ndim not in (4, 5) or image.shape[1] != len(self.bands):
             raise BandError(
                 f"{self.name} takes images (B, {len(self.bands)}, H, W) or (B, {len(self.bands)}, "
                 f"T, H, W) with the bands {', '.join(self.bands)}; got {tuple(image.shape)}."

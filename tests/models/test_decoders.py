@@ -1,0 +1,58 @@
+"""Decoders know channels and strides only."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from workbench.errors import RecipeError
+from workbench.models.decoders import DECODERS
+from workbench.models.pyramid import LearnedPyramid, quarters
+
+
+@pytest.mark.parametrize(
+    ("depth", "blocks"),
+    [(12, (2, 5, 8, 11)), (24, (5, 11, 17, 23)), (32, (7, 15, 23, 31)), (6, (1, 2, 4, 5))],
+)
+def test_a_plain_vit_gives_the_last_block_of_each_quarter(
+    depth: int, blocks: tuple[int, ...]
+) -> None:
+    assert quarters(depth) == blocks
+    assert DECODERS["unet"]([32] * depth, [16] * depth, 2).blocks == blocks
+
+
+def test_linear_is_one_layer_on_the_last_block() -> None:
+    decoder = DECODERS["linear"]([768] * 12, [16] * 12, 2)
+    assert decoder.blocks == (11,)
+    # ConvTranspose (768, 2, 16, 16) and its bias, as in the reference.
+    assert sum(weight.numel() for weight in decoder.parameters()) == 768 * 2 * 16 * 16 + 2
+
+
+def test_unet_takes_a_convolutional_pyramid_without_a_neck() -> None:
+    decoder = DECODERS["unet"]([8, 16, 32], [1, 2, 4], 2, channels=(16, 8))
+    assert decoder.neck is None
+    assert decoder.blocks == (0, 1, 2)
+    maps = [torch.rand(1, 8, 32, 32), torch.rand(1, 16, 16, 16), torch.rand(1, 32, 8, 8)]
+    assert decoder(maps).shape == (1, 2, 32, 32)
+
+
+def test_unet_gives_the_resolution_of_the_finest_map() -> None:
+    decoder = DECODERS["unet"]([32] * 4, [8] * 4, 2, channels=(16, 8, 8, 8))
+    assert decoder([torch.rand(1, 32, 6, 4)] * 4).shape == (1, 2, 24, 16)
+
+
+def test_too_few_channels_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"'unet' needs 4 channels here; got \[64, 32\]"):
+        DECODERS["unet"]([32] * 4, [16] * 4, 2, channels=(64, 32))
+
+
+def test_pyramid_has_strides_of_a_quarter_to_double() -> None:
+    maps = LearnedPyramid(32)([torch.rand(1, 32, 8, 8)] * 4)
+    assert [tuple(entry.shape[1:]) for entry in maps] == [
+        (8, 32, 32), (16, 16, 16), (32, 8, 8), (32, 4, 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_every_decoder_says_what_it_does(name: str) -> None:
+    assert DECODERS[name].summary.endswith(".")

@@ -1,0 +1,363 @@
+"""Pre-train `workbench_tiny` as a masked autoencoder on unlabelled simulated scenes.
+
+Run as `python -m workbench.models.pretraining --out FOLDER`. Three quarters of an image's patches
+are hidden; the encoder sees the rest, and a small decoder, thrown away afterwards, has to paint
+what is hidden. Source: He et al. (2022), "Masked Autoencoders Are Scalable Vision Learners"
+(arXiv:2111.06377); Prithvi-EO-2.0 (arXiv:2412.02732) for the use on satellite images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import save_file
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from workbench.data.simulated.generate import VERSION
+from workbench.data.simulated.pool import open_pool
+from workbench.data.simulated.spectra import BANDS, NODATA, SCALE
+from workbench.models.backbones.prithvi import Prithvi
+from workbench.models.loading import load_backbone
+from workbench.models.positions import sincos_3d
+from workbench.models.pretraining_card import write_card
+from workbench.storage import atomic_file, write_json
+
+NAME = "workbench_tiny"
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What a pre-training is made of; the defaults are those of the shipped weights.
+
+    Attributes:
+        num_scenes: Scenes of 256×256 pixels to learn from.
+        num_checks: Further scenes, never learned from, for the losses that are reported.
+        steps: Optimisation steps.
+        batch_size: Crops a step.
+        crop: Side of a crop in pixels.
+        mask_ratio: Share of patches hidden (He et al. 2022, figure 5: 0.75).
+        learning_rate: Peak, after a twentieth of the steps; then half a cosine down to zero.
+        weight_decay: AdamW's, as He et al. 2022, table 8.
+        precision: "bf16" runs the transformer in bfloat16, quicker where the processor knows it.
+        seed: Fixes scenes, initial values, crops and masks.
+    """
+
+    num_scenes: int = 480
+    num_checks: int = 32
+    steps: int = 2000
+    batch_size: int = 32
+    crop: int = 128
+    mask_ratio: float = 0.75
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    precision: str = "fp32"
+    seed: int = 0
+
+
+class MaskedAutoencoder(nn.Module):
+    """An encoder of visible patches and a small decoder that paints the hidden ones.
+
+    The decoder has 96 channels and 2 blocks: on scenes this simple a deeper one learns no better
+    encoder, and costs as much as it.
+    """
+
+    def __init__(self, encoder: Prithvi, *, dim: int = 96, depth: int = 2) -> None:
+        super().__init__()
+        self.encoder = encoder
+        patch, num_bands = encoder.patch_size, len(encoder.bands)
+        self.decoder_embed = nn.Linear(encoder.cls_token.shape[-1], dim)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.decoder_blocks = nn.ModuleList(
+            Block(dim, 4, 4.0, qkv_bias=True, norm_layer=nn.LayerNorm) for _ in range(depth)
+        )
+        self.decoder_norm = nn.LayerNorm(dim)
+        self.decoder_pred = nn.Linear(dim, patch**2 * num_bands)
+        nn.init.normal_(self.mask_token, std=0.02)
+
+    def forward(self, image: Tensor, keep: Tensor) -> Tensor:
+        """Paint all patches of an image from some of them.
+
+        Args:
+            image: ``(B, C, H, W)`` normalised.
+            keep: ``(B, K)`` int64, numbers of the visible patches, in raster order of the grid.
+
+        Returns:
+            Predicted patches ``(B, N, patch²·C)`` float32.
+        """
+        encoder = self.encoder
+        tokens, grid = encoder.embed(image[:, :, None])
+        count = tokens.shape[1]
+        tokens = tokens.gather(1, keep[..., None].expand(-1, -1, tokens.shape[-1]))
+        tokens = torch.cat([encoder.cls_token.expand(len(image), -1, -1), tokens], dim=1)
+        for block in encoder.blocks or ():
+            tokens = block(tokens)
+        tokens = self.decoder_embed(encoder.norm(tokens))
+        dim = tokens.shape[-1]
+        full = self.mask_token.to(tokens.dtype).expand(len(image), count, dim)
+        full = full.scatter(1, keep[..., None].expand(-1, -1, dim), tokens[:, 1:])
+        full = torch.cat([tokens[:, :1], full], dim=1) + sincos_3d(dim, grid).to(tokens)
+        for block in self.decoder_blocks:
+            full = block(full)
+        return self.decoder_pred(self.decoder_norm(full))[:, 1:].float()
+
+
+def patches_of(image: Tensor, patch: int) -> Tensor:
+    """Cut ``(B, C, H, W)`` into patches ``(B, N, patch²·C)`` in raster order of the grid."""
+    cells = image.unfold(2, patch, patch).unfold(3, patch, patch)
+    return cells.permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(1, 2)
+
+
+def targets_of(image: Tensor, valid: Tensor, patch: int) -> tuple[Tensor, Tensor]:
+    """Give each patch in units of its own contrast, and whether all of it was observed.
+
+    Args:
+        image: ``(B, C, H, W)`` normalised by band.
+        valid: ``(B, H, W)`` bool.
+        patch: Side of a patch.
+
+    Returns:
+        Targets ``(B, N, patch²·C)``, each of zero mean and unit variance, and bool ``(B, N)``.
+    """
+    pieces = patches_of(image, patch)
+    mean = pieces.mean(-1, keepdim=True)
+    spread = pieces.var(-1, keepdim=True)
+    whole = patches_of(valid[:, None].float(), patch).amin(-1) > 0
+    return (pieces - mean) / (spread + 1e-6).sqrt(), whole
+
+
+def masked_loss(predicted: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+    """Mean squared error over the patches counted, ``(B, N)`` bool."""
+    weight = counted.float()
+    return ((predicted - target).square().mean(-1) * weight).sum() / weight.sum().clamp(min=1)
+
+
+def visible_patches(
+    batch: int, count: int, mask_ratio: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw the patches that stay visible, ``(B, K)``, and who is hidden, bool ``(B, N)``."""
+    kept = round(count * (1 - mask_ratio))
+    keep = torch.rand(batch, count, generator=generator).argsort(1)[:, :kept].sort(1).values
+    hidden = torch.ones(batch, count, dtype=torch.bool).scatter(1, keep, False)
+    return keep, hidden
+
+
+class Crops:
+    """Random crops of a pool in the eight orientations of a square, normalised by band."""
+
+    def __init__(self, pool: np.ndarray, mean: Tensor, std: Tensor) -> None:
+        self.pool = pool
+        self.mean, self.std = mean[:, None, None], std[:, None, None]
+
+    def draw(self, rng: np.random.Generator, batch: int, side: int) -> tuple[Tensor, Tensor]:
+        """Draw images ``(B, C, side, side)`` float32 and their valid pixels, bool ``(B, ...)``."""
+        pieces = []
+        for _ in range(batch):
+            scene = self.pool[rng.integers(len(self.pool))]
+            top, left = rng.integers(0, scene.shape[-1] - side + 1, 2)
+            piece = scene[:, top : top + side, left : left + side]
+            piece = np.rot90(piece, int(rng.integers(4)), (1, 2))
+            pieces.append(piece[:, :, ::-1] if rng.random() < 0.5 else piece)
+        raw = torch.from_numpy(np.stack(pieces).astype(np.float32))
+        valid = (raw != NODATA).all(1)
+        image = (raw / SCALE - self.mean) / self.std
+        return torch.where(valid[:, None], image, 0.0), valid
+
+
+def statistics_of(pool: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every band in reflectance, over valid pixels."""
+    count, total, squares = 0, np.zeros(6), np.zeros(6)
+    for scene in pool:
+        values = scene[:, scene[0] != NODATA].astype(np.float64) / SCALE
+        count += values.shape[1]
+        total += values.sum(1)
+        squares += (values**2).sum(1)
+    mean = total / count
+    std = np.sqrt(squares / count - mean**2)
+    return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
+
+
+def pretrain(
+    model: MaskedAutoencoder,
+    crops: Crops,
+    recipe: Pretraining,
+    *,
+    device: torch.device | str = "cpu",
+) -> Iterator[tuple[int, float]]:
+    """Train a masked autoencoder in place; yields each step and its loss.
+
+    The same recipe, pool and device give the same weights.
+    """
+    rng = np.random.default_rng([recipe.seed, 1])
+    generator = torch.Generator().manual_seed(recipe.seed)
+    model.to(device).train()
+    optimiser = torch.optim.AdamW(
+        model.parameters(), recipe.learning_rate, (0.9, 0.95), weight_decay=recipe.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: _rate(s, recipe.steps))
+    for step in range(1, recipe.steps + 1):
+        loss = _loss(model, crops, recipe, rng, generator, device)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        yield step, float(loss.detach())
+
+
+def _rate(step: int, steps: int) -> float:
+    warm = max(1, steps // 20)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _loss(
+    model: MaskedAutoencoder, crops: Crops, recipe: Pretraining, rng: np.random.Generator,
+    generator: torch.Generator, device: torch.device | str,
+) -> Tensor:  # fmt: skip
+    image, valid = crops.draw(rng, recipe.batch_size, recipe.crop)
+    patch = model.encoder.patch_size
+    target, whole = targets_of(image, valid, patch)
+    keep, hidden = visible_patches(len(image), target.shape[1], recipe.mask_ratio, generator)
+    kind = torch.device(device).type
+    with torch.autocast(kind, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        predicted = model(image.to(device), keep.to(device))
+    return masked_loss(predicted, target.to(device), (hidden & whole).to(device))
+
+
+@torch.no_grad()
+def check(
+    model: MaskedAutoencoder, crops: Crops, recipe: Pretraining,
+    *, device: torch.device | str = "cpu", batches: int = 8,
+) -> dict[str, float]:  # fmt: skip
+    """Losses on scenes never learned from: the model's and two that know nothing.
+
+    Returns:
+        `model`; `flat`, which paints each patch in its own mean; `spectrum`, which paints the
+        average patch, so it knows the usual order of the bands but no image.
+    """
+    rng = np.random.default_rng([recipe.seed, 2])
+    generator = torch.Generator().manual_seed(recipe.seed + 1)
+    model.to(device).eval()
+    drawn, losses = [], []
+    for _ in range(batches):
+        image, valid = crops.draw(rng, recipe.batch_size, recipe.crop)
+        target, whole = targets_of(image, valid, model.encoder.patch_size)
+        keep, hidden = visible_patches(len(image), target.shape[1], recipe.mask_ratio, generator)
+        counted = hidden & whole
+        predicted = model(image.to(device), keep.to(device)).cpu()
+        losses.append(float(masked_loss(predicted, target, counted)))
+        drawn.append(target[counted])
+    pieces = torch.cat(drawn)
+    spectrum = (pieces - pieces.mean(0)).square().mean()
+    return {
+        "model": float(np.mean(losses)),
+        "flat": float(pieces.square().mean()),
+        "spectrum": float(spectrum),
+    }
+
+
+def encoder_state(model: MaskedAutoencoder) -> dict[str, Tensor]:
+    """Give the encoder's tensors in float16; positions follow from the size and are left out."""
+    state = model.encoder.state_dict()
+    return {
+        name: tensor.detach().cpu().half().contiguous()
+        for name, tensor in state.items()
+        if name not in model.encoder.derived
+    }
+
+
+def run(recipe: Pretraining, out: Path, *, device: str = "auto") -> dict[str, Any]:
+    """Pre-train by a recipe and write weights, figures and card into a folder.
+
+    Returns:
+        The figures, as in `workbench_tiny.json`.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    start = time.perf_counter()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns) as bar:
+        making = bar.add_task("Scenes of other places", total=None)
+        pool = open_pool(
+            recipe.num_scenes + recipe.num_checks, seed=recipe.seed,
+            progress=lambda done, total: bar.update(making, completed=done, total=total),
+        )  # fmt: skip
+        pool_seconds = time.perf_counter() - start
+        learned, kept_back = pool[: recipe.num_scenes], pool[recipe.num_scenes :]
+        mean, std = statistics_of(learned)
+        torch.manual_seed(recipe.seed)
+        encoder = load_backbone(NAME, weights="random")
+        assert isinstance(encoder, Prithvi), "the registry says so"
+        model = MaskedAutoencoder(encoder)
+        learning = bar.add_task("Pre-training", total=recipe.steps)
+        losses = []
+        for step, loss in pretrain(model, Crops(learned, mean, std), recipe, device=device):
+            losses.append(loss)
+            bar.update(learning, completed=step, description=f"Pre-training, loss {loss:.3f}")
+    seconds = time.perf_counter() - start
+    checked = check(model, Crops(kept_back, mean, std), recipe, device=device)
+    figures = {
+        "name": NAME, "bands": list(BANDS), "mean": _rounded(mean), "std": _rounded(std),
+        "units": "reflectance, 0 to 1", "num_parameters": _count(model.encoder),
+        "recipe": asdict(recipe), "generator_version": VERSION,
+        "loss_curve": _curve(losses),
+        "held_back_loss": {kind: round(value, 4) for kind, value in checked.items()},
+        "seconds": round(seconds), "seconds_for_scenes": round(pool_seconds),
+        "device": device, "threads": torch.get_num_threads(), "torch": torch.__version__,
+    }  # fmt: skip
+    with atomic_file(out / f"{NAME}.safetensors") as path:
+        save_file(encoder_state(model), path, metadata={"format": "pt"})
+    write_json(out / f"{NAME}.json", figures)
+    write_card(out / f"{NAME}.md", figures)
+    return figures
+
+
+def _rounded(values: Tensor) -> list[float]:
+    return [round(float(v), 5) for v in values]
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _curve(losses: list[float], points: int = 40) -> list[list[float]]:
+    """Average the losses over up to 40 equal spans: last step and mean of each."""
+    spans = np.array_split(np.arange(len(losses)), min(points, len(losses)))
+    return [[int(s[-1]) + 1, round(float(np.mean([losses[i] for i in s])), 4)] for s in spans]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workbench.models.pretraining", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and card")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, …")
+    for name, value in asdict(Pretraining()).items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=type(value), default=value, help=f"default {value}")
+    options = vars(parser.parse_args(arguments))
+    out, device = options.pop("out"), options.pop("device")
+    figures = run(Pretraining(**options), out, device=device)
+    losses = figures["held_back_loss"]
+    print(
+        f"{out / NAME}.safetensors: loss {losses['model']:.3f} on scenes held back "
+        f"(average patch {losses['spectrum']:.3f}), {figures['seconds']} s on {figures['device']}."
+    )
+
+
+if __name__ == "__main__":
+    main()

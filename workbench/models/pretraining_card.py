@@ -1,0 +1,80 @@
+"""The card that goes with pre-trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.storage import write_text
+
+_CARD = """# {name}
+
+A small masked autoencoder in the manner of Prithvi-EO 2.0, with the same names of tensors:
+{millions:.2f} M parameters, patches of 8×8 pixels, six bands ({bands}).
+Encoder only, float16. It comes with the package so that everything can be tried offline, on a CPU.
+
+## What it is not
+
+- It has **never seen a satellite image**. All of its training data are simulated.
+- Pre-training and the `simulated-floods` dataset **share a simulator** (version {version}): the
+  places and seeds differ, the physics does not. How well it does on that dataset says nothing about
+  how well pre-training works on real images, nor how it compares with published models.
+- It is no foundation model, and no substitute for one.
+
+## Data
+
+{scenes} unlabelled simulated scenes of 256×256 pixels of 30 m, of random places that are none of
+the eleven regions of `simulated-floods` (`regions.random_profile`, generator version {version},
+pool seed {seed}); {checks} more were held back for the losses below.
+Units: reflectance, 0 to 1. Normalisation by band:
+
+| band | mean | std |
+|---|---|---|
+{statistics}
+
+## Recipe
+
+Masked reconstruction with the mean squared error on patches in units of their own contrast
+(He et al. 2022, arXiv:2111.06377), mask ratio {mask_ratio}; random crops of {crop}×{crop} in eight
+orientations; batch {batch_size}, {steps} steps; AdamW (0.9, 0.95), learning rate {learning_rate},
+weight decay {weight_decay}, one twentieth of warm-up, then half a cosine; {precision}.
+It took {minutes:.0f} minutes on {device} ({threads} threads, torch {torch}), of which
+{scene_minutes:.1f} to simulate the scenes.
+
+Repeat it with `python -m workbench.models.pretraining --out FOLDER{options}`.
+
+## Loss
+
+On hidden patches of the scenes held back: **{model:.3f}**. A guess that knows the average patch but
+no image scores {spectrum:.3f}, painting each patch in its own mean {flat:.3f}.
+
+| step | training loss |
+|---|---|
+{curve}
+"""
+
+
+def write_card(path: Path, figures: Mapping[str, Any]) -> None:
+    """Write the Markdown card of a pre-training; every number comes from `figures`."""
+    recipe = figures["recipe"]
+    rows = zip(figures["bands"], figures["mean"], figures["std"], strict=True)
+    text = _CARD.format(
+        **{key: recipe[key] for key in recipe},
+        name=figures["name"],
+        millions=figures["num_parameters"] / 1e6,
+        bands=", ".join(figures["bands"]),
+        version=figures["generator_version"],
+        scenes=recipe["num_scenes"],
+        checks=recipe["num_checks"],
+        statistics="\n".join(f"| {b} | {m:.4f} | {s:.4f} |" for b, m, s in rows),
+        minutes=figures["seconds"] / 60,
+        scene_minutes=figures["seconds_for_scenes"] / 60,
+        device=figures["device"],
+        threads=figures["threads"],
+        torch=figures["torch"],
+        options="".join(f" --{k.replace('_', '-')} {v}" for k, v in recipe.items()),
+        **figures["held_back_loss"],
+        curve="\n".join(f"| {step} | {loss:.3f} |" for step, loss in figures["loss_curve"]),
+    )
+    write_text(path, text)
