@@ -17,7 +17,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import workbench
 from workbench.errors import WorkbenchError
 
 
@@ -40,7 +39,7 @@ def each(module: str, arguments: list[str], num_jobs: int, workers: int) -> Iter
         WorkbenchError: A process ended early; what it said is in the message.
     """
     workers = min(workers, num_jobs)
-    parent = str(Path(workbench.__file__).parent.parent)
+    parent = str(Path(__file__).parents[3])
     path = os.pathsep.join(filter(None, [parent, os.environ.get("PYTHONPATH")]))
     # The work is many small arrays: threads inside a process would only fight each other.
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
