@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -115,7 +117,7 @@ def test_another_number_of_bands_is_refused(name: str) -> None:
 def test_unknown_names_and_sizes_get_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"Did you mean 'workbench_tiny'\? wb.backbones"):
         load_backbone("workbench_tini")
-    with pytest.raises(RecipeError, match="Prithvi has no size named 'embed_dims'. Did you mean"):
+    with pytest.raises(RecipeError, match=r"Prithvi has no size named 'embed_dims'. Did you mean"):
         load_backbone("prithvi", embed_dims=32)
 
 
@@ -133,7 +135,11 @@ def test_impossible_sizes_are_refused(sizes: dict, said: str) -> None:
         load_backbone("prithvi", **{**SIZES, **sizes})
 
 
-def test_without_the_hub_published_weights_say_what_to_do() -> None:
+def test_without_the_hub_published_weights_say_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match=r"Prithvi_EO_V2_tiny_TL.pt of .* cannot be reached"):
         load_backbone("prithvi_eo_v2_tiny_tl")
 
