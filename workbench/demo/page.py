@@ -11,6 +11,8 @@ from typing import Any
 
 import jinja2
 import matplotlib.image
+from matplotlib.colors import to_hex
+from matplotlib.patches import Patch
 
 from workbench.plots import Plot, render
 from workbench.plots.pixels import Pixels
@@ -87,6 +89,7 @@ class SceneView:
     after: str
     scale_percent: float
     scale_text: str
+    place: str
     legend: list[Entry]
 
 
@@ -102,21 +105,18 @@ class Report:
     tiles: list[Tile]
     split_line: str
     world: Figure
-    table_intro: str
     held_out_name: str
     rows: list[Row]
-    table_note: str
     verdicts: list[str]
+    more_verdicts: list[str]
     regions: Figure
-    chips_intro: str
     strip_titles: list[str]
     strips: list[StripRow]
     legend: list[Entry]
     scene: SceneView
     curves: Figure
-    simulated: list[str]
     code: Mapping[str, str]
-    next_step: str
+    folder: str
     footer: str
 
 
@@ -165,8 +165,6 @@ def _address(pixels: Pixels, kind: str, options: dict[str, Any]) -> str:
     return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def entries(legend: Sequence[Any]) -> list[Entry]:
+def entries(legend: Sequence[Patch]) -> list[Entry]:
     """Return the legend of a matplotlib plot as text and colours."""
-    from matplotlib.colors import to_hex
-
     return [Entry(str(patch.get_label()), to_hex(patch.get_facecolor())) for patch in legend]

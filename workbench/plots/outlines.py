@@ -68,7 +68,7 @@ def cut_at_antimeridian(ring: Ring) -> list[Ring]:
 
 
 def _closed(piece: Ring) -> Ring:
-    """Close a piece along the meridian it was cut at; one that goes round the Earth, at its pole."""
+    """Close a piece along the meridian it was cut at, or at the pole that it goes round."""
     (west, south), (east, north) = piece[0], piece[-1]
     first, last = (np.sign(west) * 180.0, south), (np.sign(east) * 180.0, north)
     if first[0] == last[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 
+from workbench.data.split import display_name
 from workbench.errors import DataError
+from workbench.evaluation import Comparison, Scores, compare
 from workbench.plots import PLOTS, Plot, style
 
 COLUMNS = ["run", "baseline", "region", "part", "miou", "low", "high"]
@@ -144,14 +147,30 @@ def _size(table: pd.DataFrame) -> tuple[float, float]:
     return 9.6, max(1.6 + 0.4 * runs + 0.35 * runs, 1.2 + 0.075 * regions * max(runs, 4))
 
 
-def data(source: Any) -> pd.DataFrame:
-    """TODO."""
-    return source
+def data(source: Any, *, by: str = "region") -> pd.DataFrame:
+    """Return mIoU with its interval of every run, in each place and in all of a part.
+
+    Args:
+        source: Scores, a comparison, or evaluated runs.
+        by: `region`, or `part` for the summary alone.
+    """
+    if isinstance(source, Scores):
+        table = source.table(by).assign(run=source.run, baseline=source.baseline)
+    else:
+        comparison = source if isinstance(source, Comparison) else compare(_listed(source))
+        table = comparison.table(by)
+    pooled = table["region"].isin(POOLED)
+    shown = table["region"].where(pooled, table["region"].map(display_name))
+    return table.assign(region=shown)[COLUMNS]
+
+
+def _listed(source: Any) -> list[Any]:
+    return list(source) if isinstance(source, Iterable) else [source]
 
 
 def suits(source: Any) -> bool:
     """Scores or a comparison."""
-    return False
+    return isinstance(source, (Scores, Comparison))
 
 
 PLOTS.add("regions", Plot(data, draw, _size, suits))

@@ -1,0 +1,194 @@
+"""The whole job, stage by stage; whatever is done already is used again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+import xarray as xr
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from workbench import __version__
+from workbench.data import Dataset, Split, load
+from workbench.data.audit import Audit
+from workbench.data.simulated.generate import VERSION, write_chip
+from workbench.data.simulated.regions import HELD_OUT, REGIONS
+from workbench.data.simulated.scene import simulate_scene
+from workbench.errors import WorkbenchError
+from workbench.evaluation import Comparison, compare
+from workbench.fitting import fit, resume
+from workbench.peft import FullFineTuning, LinearProbe, LoRA
+from workbench.prediction import predict, to_cog
+from workbench.recipe import AnyRecipe, Recipe, baselines
+from workbench.reprs import readable_duration
+from workbench.runs import Run
+from workbench.storage import read_json, write_json
+
+# Chosen by measurement so that the whole demo takes less than five minutes on two cores.
+EPOCHS = 6
+SCENE_SIDE = 512
+RECORD = "demo.json"
+SCENE, LABEL, WATER = "scene.tif", "scene_label.tif", "water.tif"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the stages made, for the report."""
+
+    folder: Path
+    split: Split
+    audit: Audit
+    runs: dict[str, Run]
+    num_baselines: int
+    comparison: Comparison
+    prediction: xr.Dataset
+    label: np.ndarray
+    duration_s: float
+
+    @property
+    def tuned(self) -> dict[str, Run]:
+        """Return the runs that are no baselines."""
+        return dict(list(self.runs.items())[: len(self.runs) - self.num_baselines])
+
+
+class Stages:
+    """Says which stage runs, shows its bar with the time left, and how long it took."""
+
+    def __init__(self, console: Console, count: int) -> None:
+        self.console = console
+        self._count = count
+        self._current = 0
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Callable[[int, int], None]]:
+        """Open a stage; call what it yields with the work done and the whole."""
+        self._current += 1
+        head = f"[bold]{self._current}/{self._count}[/bold] {title}"
+        begin = time.monotonic()
+        bar = Progress(
+            TextColumn("   "), BarColumn(), TextColumn("{task.percentage:.0f} %"),
+            TimeRemainingColumn(compact=True), console=self.console, transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self.console.print(head)
+        with bar:
+            task = bar.add_task("", total=None, visible=False)
+
+            def advance(done: int, whole: int) -> None:
+                bar.update(task, completed=done, total=whole, visible=True)
+
+            yield advance
+        self.console.print(f"    done in {readable_duration(time.monotonic() - begin)}",
+                           style="dim")
+
+
+def recipes(dataset: Dataset, epochs: int, seed: int) -> dict[str, AnyRecipe]:
+    """Return what is trained, by name: three ways to fine-tune one backbone, and baselines."""
+    base = Recipe(epochs=epochs, seed=seed)
+    beat = baselines(dataset, epochs=epochs, seed=seed)
+    beat.sort(key=lambda recipe: not isinstance(recipe, Recipe))  # the network first
+    return {
+        "lora": base.but(peft=LoRA()),
+        "full": base.but(peft=FullFineTuning()),
+        "linear-probe": base.but(peft=LinearProbe()),
+        **{recipe.name: recipe for recipe in beat},
+    }
+
+
+def do_job(folder: Path, stages: Stages, *, dataset: Dataset | None, epochs: int, seed: int,
+           device: str) -> Results:
+    """Run the stages up to the prediction."""
+    begin = time.monotonic()
+    claim(folder, {"workbench": __version__, "simulator": VERSION, "epochs": epochs, "seed": seed})
+    with stages.stage("Simulated floods (made once, then cached)") as advance:
+        dataset = dataset or load(seed=seed, progress=advance)
+    with stages.stage("Split with Bolivia held out, and its audit"):
+        split = dataset.split(hold_out=[HELD_OUT])
+        audit = split.audit()
+        stages.console.print(f"    {split!r}", highlight=False)
+    plan = recipes(dataset, epochs, seed)
+    num_baselines = len(plan) - 3
+    runs = {}
+    with stages.stage(f"Three ways to fine-tune, and {num_baselines} baselines"):
+        for name, recipe in plan.items():
+            runs[name] = fitted(folder / "runs", name, recipe, split, device)
+    with stages.stage("Comparison, with intervals"):
+        comparison = compare(list(runs.values()))
+    with stages.stage("A scene in Bolivia outside every chip") as advance:
+        label = make_scene(folder, split, seed)
+        prediction = predict(runs["lora"], folder / SCENE, device=device, progress=advance)
+        to_cog(prediction, folder / WATER)
+    return Results(folder, split, audit, runs, num_baselines, comparison, prediction, label,
+                   time.monotonic() - begin)
+
+
+def claim(folder: Path, made_by: dict[str, Any]) -> None:
+    """Take a folder for this demo, or go on in one that the same demo began.
+
+    Raises:
+        WorkbenchError: Something else stands there, or another version's demo.
+    """
+    record = folder / RECORD
+    if record.is_file():
+        found = read_json(record)
+        differing = [f"{name} {found.get(name)} instead of {value}"
+                     for name, value in made_by.items() if found.get(name) != value]
+        if differing:
+            raise WorkbenchError(
+                f"{folder} holds a demo that was made differently: {', '.join(differing)}. Its "
+                "runs cannot be mixed with new ones. Delete the folder, or give the demo another: "
+                f"workbench demo {folder}-2."
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WorkbenchError(
+            f"{folder} is there already and holds no demo. Nothing in it was touched; give the "
+            f"demo another folder: workbench demo {folder}-2."
+        )
+    write_json(record, made_by)
+
+
+def fitted(root: Path, name: str, recipe: AnyRecipe, split: Split, device: str) -> Run:
+    """Train a run, go on with it, or take it as it is when it has finished.
+
+    Raises:
+        KeyboardInterrupt: The training was interrupted; its checkpoint is written.
+    """
+    path = root / name
+    if path.exists():
+        run = resume(path, device=device, show=True)
+    else:
+        run = fit(recipe, split, name=name, root=root, device=device, show=True)
+    if run.state == "stopped":
+        raise KeyboardInterrupt
+    return run
+
+
+def make_scene(folder: Path, split: Split, seed: int) -> np.ndarray:
+    """Write a simulated scene of the held-out region and its label; return the label ``(y, x)``."""
+    profile = REGIONS[HELD_OUT]
+    scene = simulate_scene(
+        profile, seed=np.random.SeedSequence([seed, 20]), shape=(SCENE_SIDE, SCENE_SIDE),
+        lonlat=_free_spot(split.dataset, profile.area),
+    )
+    write_chip(folder / SCENE, folder / LABEL, scene.image, scene.mask, scene.date,
+               crs=scene.crs, transform=scene.transform)
+    return scene.mask
+
+
+def _free_spot(dataset: Dataset, area: tuple[float, float, float, float]) -> tuple[float, float]:
+    """Return the first place of a grid, in degrees, where a scene overlaps no chip."""
+    west, south, east, north = area
+    half = 1.2 * SCENE_SIDE * 30 / 2 / 111_320 / np.cos(np.deg2rad(max(abs(south), abs(north))))
+    taken = shapely.union_all(dataset.chips.geometry.dropna().to_numpy())
+    spots = [(float(lon), float(lat)) for lat in np.linspace(north - half, south + half, 40)
+             for lon in np.linspace(west + half, east - half, 20)]
+    return next(spot for spot in spots if not taken.intersects(
+        shapely.box(spot[0] - half, spot[1] - half, spot[0] + half, spot[1] + half)))
