@@ -1,0 +1,179 @@
+"""evaluate: a run's best checkpoint on the chips it was never trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from workbench.assembly import Model, load_model
+from workbench.data import Dataset, Split
+from workbench.data.bands import positions
+from workbench.data.index import overlapping
+from workbench.errors import RunError, SplitError
+from workbench.evaluation.scores import CHIP_COLUMNS, Scores
+from workbench.evaluation.tables import PARTS
+from workbench.events import RunStarted
+from workbench.metrics import Counts, confusion
+from workbench.models.loading import find_facts
+from workbench.recipe import AnyRecipe, Recipe
+from workbench.runs import Run
+from workbench.storage import write_json
+from workbench.training.loader import Loader
+
+FOLDER = "evaluation"
+# A spectral index has no batch size of its own.
+_BATCH_SIZE = 8
+
+
+def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
+             progress: Callable[[int, int], object] | None = None) -> Scores:
+    """Score a run's best checkpoint on the test and held-out chips of a split.
+
+    The counts of every chip are kept in the run's folder, so that tables and comparisons never
+    predict again. Every run is scored on the same pixels: those valid in all bands of the
+    dataset, whichever bands the run takes.
+
+    Args:
+        run: A trained run.
+        split: Which chips; by default those of the run's own split. A foreign split may be of
+            another dataset with the same classes, but not hold ground the run was trained on.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        progress: Called with the chips done and the number of chips.
+
+    Returns:
+        The scores; they are in `run.folder / "evaluation"` too.
+
+    Raises:
+        RunError: The run has no checkpoint.
+        SplitError: Nothing to score, other classes, or chips that the run was trained on.
+        BandError: The dataset lacks a band that the run needs.
+        OutOfSpaceError: The disk is full.
+    """
+    chosen = run.split if split is None else split
+    parts = {part: dataset for part in PARTS if len(dataset := chosen.part(part))}
+    _check(run, chosen, parts, own=split is None)
+    model = load_model(run, device=device)
+    total, done, counts = sum(map(len, parts.values())), 0, []
+    for dataset in parts.values():
+        for batch in _confusions(model, dataset, getattr(run.recipe, "batch_size", _BATCH_SIZE)):
+            counts.append(batch)
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
+    scores = _scores(run, chosen, parts, np.concatenate(counts))
+    scores.write(_path(run, split))
+    if split is None:
+        write_json(run.folder / FOLDER / "summary.json", scores.summary())
+    return scores
+
+
+def read_scores(run: Run, split: Split | None = None) -> Scores:
+    """Return the scores that `evaluate` stored.
+
+    Raises:
+        RunError: The run has not been evaluated, or the file is damaged.
+    """
+    path = _path(run, split)
+    if not path.exists():
+        raise RunError(
+            f"Run {run.name!r} ({run.state}) has no scores yet: {path} is not there. "
+            "wb.evaluate(run) makes them from its best checkpoint."
+        )
+    return Scores.read(path)
+
+
+def _path(run: Run, split: Split | None) -> Path:
+    """Return the file of a split's scores: one for each split, so that none replaces another."""
+    if split is None:
+        return run.folder / FOLDER / "scores.json"
+    chips = {part: sorted(split.parts[part]) for part in PARTS}
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", split.dataset.info.name)
+    key = _digest([split.dataset.hash, chips])[:12]
+    return run.folder / FOLDER / f"scores-{name}-{key}.json"
+
+
+@torch.inference_mode()
+def _confusions(model: Model, dataset: Dataset, batch_size: int) -> Any:
+    """Yield the counts ``(chip, K, K)`` of each batch of chips, in their order."""
+    description = model.description
+    channels = list(positions(description.bands, dataset.bands, dataset.info.name))
+    tensors = [*model.parameters(), *model.buffers()]
+    for batch in Loader(dataset, batch_size, cache=False).in_order():
+        logits = model(batch.image[:, channels].to(tensors[0].device))
+        pairs = zip(batch.mask.numpy(), logits.argmax(dim=1).cpu().numpy(), strict=True)
+        yield np.stack([confusion(mask, predicted, len(description.classes))
+                        for mask, predicted in pairs])
+
+
+def _check(run: Run, split: Split, parts: dict[str, Dataset], *, own: bool) -> None:
+    if not parts:
+        raise SplitError(f"The split has no test and no held-out chips to score ({split!r}).")
+    classes = [entry.name for entry in split.dataset.classes]
+    trained = [entry.name for entry in run.classes]
+    if classes != trained:
+        raise SplitError(
+            f"{split.dataset.info.name} has the classes {', '.join(classes)}, but {run.name!r} "
+            f"was trained on {', '.join(trained)}. Name them alike (classes=…) where they mean "
+            "the same."
+        )
+    if own:
+        return
+    seen = _seen(run.split, parts)
+    if seen:
+        raise SplitError(
+            f"{len(seen)} of the chips to score show ground that {run.name!r} was trained on, for "
+            f"example {seen[0]}. A score there would say nothing; leave them out of test and "
+            "held_out, or score the run on its own split: wb.evaluate(run)."
+        )
+
+
+def _seen(own: Split, parts: dict[str, Dataset]) -> list[str]:
+    """Return the chips to score that overlap what the run was trained and chosen on."""
+    trained = pd.concat([own.train.chips, own.val.chips])
+    scored = pd.concat([dataset.chips for dataset in parts.values()])
+    window = ["image", "row_off", "col_off"]
+    same = scored.index[pd.MultiIndex.from_frame(scored[window]).isin(
+        pd.MultiIndex.from_frame(trained[window]))]
+    both = pd.concat([trained.geometry, scored.geometry])
+    first, second = overlapping(both)
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    across = (low < len(trained)) & (high >= len(trained))
+    return sorted({*same, *both.index[high[across]]})
+
+
+def _scores(run: Run, split: Split, parts: dict[str, Dataset], counts: Counts) -> Scores:
+    chips = pd.concat([pd.DataFrame(dataset.chips).assign(part=part)
+                       for part, dataset in parts.items()])[list(CHIP_COLUMNS)]
+    chips = chips.astype(object).where(chips.notna(), None).rename_axis("chip_id")
+    info = split.dataset.info
+    started = [event for event in run.events() if isinstance(event, RunStarted)]
+    return Scores(
+        run=run.name, method=run.recipe.name, baseline=_is_baseline(run.recipe),
+        seed=run.recipe.seed, recipe_key=_recipe_key(run),
+        trainable_parameters=started[-1].trainable_parameters if started else None,
+        dataset=info.name, simulated=info.simulated,
+        classes=tuple(entry.name for entry in run.classes), chips=chips, counts=counts,
+    )  # fmt: skip
+
+
+def _is_baseline(recipe: AnyRecipe) -> bool:
+    return not isinstance(recipe, Recipe) or not find_facts(recipe.backbone).pretrained
+
+
+def _recipe_key(run: Run) -> str:
+    given = {name: value for name, value in run.recipe.to_json()["given"].items() if name != "seed"}
+    split = run.split
+    return _digest([run.recipe.kind, given, split.dataset.hash, split.parts["train"],
+                    split.parts["val"]])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
