@@ -98,7 +98,8 @@ def _show(view: View, run: Run, event: Event) -> None:
 
 
 def _scored(run: Run, device: str) -> Run:
-    if not run.scores():
+    parts = run.split.parts
+    if (parts["test"] or parts["held_out"]) and not run.scores():
         evaluate(run, device=device)
     write_card(run)
     return run
@@ -108,7 +109,7 @@ def _folder(root: Path, name: str | None, base: str) -> Path:
     if name is None:
         numbered = (base if count == 1 else f"{base}-{count}" for count in range(1, sys.maxsize))
         return next(root / free for free in numbered if not (root / free).exists())
-    if name != Path(name).name or name.startswith("."):
+    if not name or name != Path(name).name or name.startswith("."):
         raise RunError(f"name={name!r} is not a plain folder name; the place goes into root=….")
     refuse_existing(root / name)
     return root / name

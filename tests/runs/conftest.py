@@ -34,8 +34,9 @@ def write(run: Run, *events: Event) -> None:
 
 def started() -> RunStarted:
     return RunStarted(
-        epochs=2, steps_per_epoch=2, device="cpu", trainable_parameters=1200, total_parameters=3_100_000
-    )  # fmt: skip
+        epochs=2, steps_per_epoch=2, device="cpu", trainable_parameters=1200,
+        total_parameters=3_100_000,
+    )
 
 
 def step(number: int, loss: float = 0.5) -> StepDone:

@@ -42,9 +42,14 @@ def test_without_a_checkpoint_the_error_says_what_to_do(path):
 
 def test_a_failure_while_writing_leaves_the_old_one(path):
     write(path, 1)
-    with pytest.raises(ValueError, match="broken"), checkpoints.replacing(path) as folder:
-        (folder / "one").write_text("2")
-        raise ValueError("broken")
+
+    def broken() -> None:
+        with checkpoints.replacing(path) as folder:
+            (folder / "one").write_text("2")
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        broken()
     assert checkpoints.read(path, value) == 1
     assert [entry.name for entry in path.parent.iterdir()] == ["last"]
 

@@ -35,7 +35,9 @@ def test_a_second_writer_is_refused(tmp_path, monkeypatch):
 
 
 def test_the_lock_dies_with_its_process(tmp_path):
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, lock.__file__, tmp_path], stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, lock.__file__, tmp_path], stdout=subprocess.PIPE
+    )
     assert holder.stdout.readline() == b"held\n"
     assert lock.is_live(tmp_path)
     holder.kill()

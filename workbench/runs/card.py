@@ -38,7 +38,7 @@ def card(run: Run) -> str:
         lines += ["", _SIMULATED]
     lines += ["", "## Recipe", "", "```python", repr(run.recipe), "```", "", "## Result", ""]
     lines += [f"- {key}: {value}" for key, value in run.facts().items() if key != "folder"]
-    lines += [f"- {line}" for line in _regions(run.scores())]
+    lines += [f"- {line}" for line in _scores(run.scores())]
     lines += ["", "## Limits", "", _LIMITS, "", "## Made with", ""]
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
     lines += [f"Python {environment['python']} on {environment['platform']}; {packages}; device "
@@ -46,9 +46,17 @@ def card(run: Run) -> str:
     return "\n".join(lines)
 
 
-def _regions(scores: dict[str, Any]) -> list[str]:
-    return [
-        f"{part.replace('_', ' ')}, {region}: mIoU {percent(miou)}"
-        for part in ("test", "held_out")
-        for region, miou in scores.get(part, {}).get("regions", {}).items()
-    ]
+def _scores(scores: dict[str, Any]) -> list[str]:
+    lines = []
+    for part in ("test", "held_out"):
+        said, name = scores.get(part, {}), part.replace("_", " ")
+        if said.get("low") is not None:
+            lines.append(
+                f"{name}: mIoU between {percent(said['low'])} and {percent(said['high'])} (95 % "
+                f"interval over {said['clusters']} clusters)"
+            )
+        elif said:
+            lines.append(f"{name}: no interval, {said['why']}")
+        lines += [f"{name}, {region}: mIoU {percent(miou)}"
+                  for region, miou in said.get("regions", {}).items()]
+    return lines

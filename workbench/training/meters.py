@@ -29,9 +29,9 @@ class Memory:
 
     def host_peak(self) -> int:
         """Return the largest resident set size."""
-        highest = _highest_rss()
+        sampled, system = max(self._highest, self.host_now()), _highest_rss()
         # The system's mark counts from the start of the process: it is ours only if it has risen.
-        return highest if highest > self._highest_before else max(self._highest, self.host_now())
+        return max(sampled, system) if system > self._highest_before else sampled
 
     def device_now(self) -> int | None:
         """Return what tensors occupy on the CUDA device, None without one."""

@@ -1,0 +1,166 @@
+# ruff: noqa: F401, F811  (fixtures shared with tests/training)
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import threading
+
+import pytest
+
+from tests.training.conftest import (
+    one_thread_and_random_weights,
+    random_weights,
+    recipe,
+    split,
+    without_clocks,
+)
+from workbench import fitting
+from workbench.errors import RunError, RunExistsError, SplitError, TrainingError
+from workbench.events import StepDone
+from workbench.fitting import fit, resume
+from workbench.recipe import SpectralIndex, baselines
+from workbench.runs import open_run
+from workbench.training import loop
+
+
+@contextlib.contextmanager
+def interrupted_after(step: int):
+    """Send a real SIGINT when a step is done."""
+    done = loop.Loop._step_done
+
+    def step_done(self, late) -> StepDone:
+        event = done(self, late)
+        if event.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return event
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Loop, "_step_done", step_done)
+        yield
+
+
+def test_fit_trains_scores_and_writes_the_card(split, recipe, tmp_path):
+    run = fit(recipe, split, root=tmp_path, device="cpu")
+    assert run.name == recipe.name
+    assert run.state == "finished"
+    assert {"test", "held_out"} <= set(run.scores())
+    assert "mIoU held out" in repr(run)
+    assert "held out, bolivia" in (run.folder / "card.md").read_text()
+    names = {entry.name for entry in run.folder.iterdir() if not entry.name.startswith(".")}
+    assert names == {"recipe.json", "split.json", "environment.json", "events.jsonl", "checkpoints",
+                     "evaluation", "log.txt", "card.md"}
+    assert open_run(run.folder).recipe == recipe
+
+
+def test_every_baseline_takes_the_same_way(split, tmp_path):
+    for baseline in baselines(split.dataset, epochs=1):
+        run = fit(baseline, split, root=tmp_path)
+        assert run.state == "finished"
+        assert run.scores()["held_out"]["miou"] is not None
+
+
+def test_a_free_name_is_found_and_a_taken_one_refused(split, tmp_path):
+    recipe = SpectralIndex(threshold="tuned")
+    names = [fit(recipe, split, root=tmp_path).name for _ in range(3)]
+    assert names == ["ndwi-tuned", "ndwi-tuned-2", "ndwi-tuned-3"]
+    with pytest.raises(RunExistsError, match=r"wb\.resume\('.*ndwi-tuned'\).*another name"):
+        fit(recipe, split, root=tmp_path, name="ndwi-tuned")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", ".hidden"])
+def test_a_name_that_is_no_folder_name_is_refused(split, tmp_path, name):
+    with pytest.raises(RunError, match="not a plain folder name"):
+        fit(SpectralIndex(), split, root=tmp_path, name=name)
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(split, recipe, tmp_path):
+    empty = dataclasses.replace(split, parts={**split.parts, "train": ()})
+    with pytest.raises(SplitError, match="'train' has no chips"):
+        fit(recipe, empty, root=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_split_without_anything_to_score_is_trained_all_the_same(split, tmp_path):
+    alone = dataclasses.replace(split, parts={**split.parts, "test": (), "held_out": ()})
+    run = fit(SpectralIndex(), alone, root=tmp_path)
+    assert run.state == "finished"
+    assert run.scores() == {}
+
+
+def test_ctrl_c_stops_after_the_step_and_resume_ends_where_it_would_have_ended(
+    split, recipe, tmp_path
+):
+    handler = signal.getsignal(signal.SIGINT)
+    whole = fit(recipe, split, root=tmp_path, name="whole")
+    with interrupted_after(4):
+        run = fit(recipe, split, root=tmp_path, name="run")
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert run.state == "stopped"
+    assert run.events()[-1].step == 4
+    assert run.scores() == {}
+    run = resume(run)
+    assert run.state == "finished"
+    assert without_clocks(run.events()) == without_clocks(whole.events())
+    assert run.scores() == whole.scores()
+
+
+def test_a_second_ctrl_c_stops_at_once(split, recipe, tmp_path, monkeypatch):
+    def save_interrupted(self, name):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop.Loop, "_save", save_interrupted)
+    with interrupted_after(2), pytest.raises(KeyboardInterrupt):
+        fit(recipe, split, root=tmp_path, name="run")
+    assert open_run(tmp_path / "run").state == "failed"
+
+
+def test_another_thread_than_the_main_one_can_fit(split, tmp_path):
+    runs = []
+    thread = threading.Thread(
+        target=lambda: runs.append(fit(SpectralIndex(), split, root=tmp_path))
+    )
+    thread.start()
+    thread.join()
+    assert runs[0].state == "finished"
+
+
+def test_an_error_in_training_is_one_paragraph_and_can_be_resumed(
+    split, recipe, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "validate", lambda *_: 1 / 0)
+        with pytest.raises(TrainingError, match=r"ZeroDivisionError.*wb\.resume") as caught:
+            fit(recipe, split, root=tmp_path, name="run")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert resume(str(tmp_path / "run")).state == "finished"
+
+
+def test_resuming_a_finished_run_scores_it_if_nobody_has(split, tmp_path):
+    run = fit(SpectralIndex(), split, root=tmp_path)
+    before = run.scores()
+    (run.folder / "evaluation" / "summary.json").unlink()
+    assert resume(run).scores() == before
+
+
+def test_progress_is_shown_where_it_is_asked_for(split, recipe, tmp_path, capsys):
+    run = fit(recipe, split, root=tmp_path, show=True)
+    assert f"{run.name}: epoch 3/3" in capsys.readouterr().err
+    fit(recipe, split, root=tmp_path)
+    fit(recipe, split, root=tmp_path, show=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_resumed_view_knows_the_past(split, recipe, tmp_path, capsys):
+    with interrupted_after(4):
+        run = fit(recipe, split, root=tmp_path)
+    resume(run, show=True)
+    said = capsys.readouterr().err
+    assert said.index("epoch 1/3") < said.index("goes on after step 4") < said.index("epoch 2/3")
+
+
+def test_a_notebook_gets_the_live_picture(split, tmp_path, monkeypatch):
+    monkeypatch.setattr(fitting, "_in_notebook", lambda: True)
+    view = fitting._view(fit(SpectralIndex(), split, root=tmp_path, show=False), None)
+    assert type(view).__name__ == "LiveView"

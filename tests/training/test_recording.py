@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from tests.training.conftest import same, tensors
+from workbench.assembly import files
+from workbench.errors import OutOfSpaceError, TrainingError
+from workbench.events import EpochDone, RunFailed, StepDone
+from workbench.runs import open_run
+from workbench.training import loop, train
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "run"
+
+
+def drain(events, before=lambda event: None):
+    seen = []
+    for event in events:
+        seen.append(event)
+        before(event)
+    return seen
+
+
+def test_the_log_has_a_line_an_event_but_none_a_step(split, recipe, folder):
+    events = drain(train(recipe, split, folder))
+    lines = (folder / "log.txt").read_text().splitlines()
+    assert len(lines) == sum(not isinstance(event, StepDone) for event in events)
+    assert "run_finished" in lines[-1]
+    assert "all 3 epochs are done" in lines[-1]
+
+
+def test_an_error_of_a_library_ends_the_run_with_its_traceback_and_one_paragraph(
+    split, recipe, folder, monkeypatch
+):
+    def broken(*_):
+        raise KeyError("a library's mistake")
+
+    monkeypatch.setattr(loop, "validate", broken)
+    seen = []
+    with pytest.raises(TrainingError, match="'run' failed in epoch 1 after step 3") as caught:
+        drain(train(recipe, split, folder), seen.append)
+    assert "\n" not in str(caught.value)
+    assert "wb.resume" in str(caught.value)
+    assert isinstance(caught.value.__cause__, KeyError)
+    failed = open_run(folder).events()[-1]
+    assert failed == seen[-1]
+    assert isinstance(failed, RunFailed)
+    assert "broken" in failed.traceback
+    assert "a library's mistake" in (folder / "log.txt").read_text()
+    assert open_run(folder).state == "failed"
+
+
+def test_out_of_memory_says_what_to_change(split, recipe, folder, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(loop, "validate", full)
+    with pytest.raises(TrainingError, match=r"smaller batch \(recipe\.but\(batch_size"):
+        drain(train(recipe, split, folder))
+
+
+def test_an_interrupt_at_once_is_written_down(split, recipe, folder, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "validate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        drain(train(recipe, split, folder))
+    assert open_run(folder).events()[-1].error.startswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("who", ["synced files", "safetensors"])
+def test_a_full_disk_leaves_the_last_checkpoint_whole(split, recipe, folder, monkeypatch, who):
+    def full_disk(event):
+        if not (isinstance(event, StepDone) and event.step == 5):
+            return
+        nonlocal before
+        before = tensors(folder / "checkpoints" / "last")
+        if who == "safetensors":
+            def save(*_):
+                raise SafetensorError("I/O error: No space left on device (os error 28)")
+            monkeypatch.setattr(files, "save_file", save)
+            return
+        synced, calls = os.fsync, iter(range(99))
+
+        def sync(file: int) -> None:
+            if next(calls):  # the first is the journal's
+                raise OSError(errno.ENOSPC, "No space left on device")
+            synced(file)
+        monkeypatch.setattr(os, "fsync", sync)
+
+    before: dict = {}
+    seen: list = []
+    with pytest.raises(OutOfSpaceError, match=r"No space left on the disk of .*checkpoints"):
+        drain(train(recipe, split, folder), lambda event: (seen.append(event), full_disk(event)))
+    assert isinstance(seen[-1], RunFailed)
+    assert open_run(folder).state == "failed"
+    assert before
+    assert same(before, tensors(folder / "checkpoints" / "last"))
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["best", "last"]
+    monkeypatch.undo()
+    run = open_run(folder)
+    assert sum(isinstance(event, EpochDone) for event in run.events()) == 2
+
+
+def test_a_disk_too_full_for_the_last_event_still_says_so(split, recipe, folder, monkeypatch):
+    events = train(recipe, split, folder)
+    next(events)
+
+    def full(file: int, line: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OutOfSpaceError, match=r"No space left on the disk of .*events\.jsonl"):
+        drain(events)
+    monkeypatch.undo()
+    assert open_run(folder).state == "killed"
