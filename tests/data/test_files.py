@@ -115,4 +115,9 @@ def test_the_same_files_as_images_and_masks_are_refused():
 
 def test_scenes_are_named_by_stem_and_by_folder_where_stems_repeat():
     assert scene_names(paths("a.tif", "b.tif")) == ["a", "b"]
-    assert scene_names(paths("g/1.tif", "s/1.tif")) == ["g/1", "s/1"]
+    assert scene_names(paths("g/1.tif", "s/1.tif")) == ["g-1", "s-1"]
+
+
+def test_two_images_of_one_name_are_refused():
+    with pytest.raises(DataError, match=r"a\.tif and .*a\.vrt would both give chips named 'a'"):
+        scene_names(paths("a.tif", "a.vrt"))

@@ -116,6 +116,13 @@ def test_chips_without_a_crs_are_used_but_have_no_place(write_pair, open_pairs):
     assert (sample.crs, sample.lonlat) == (None, None)
 
 
+def test_chips_in_a_local_crs_are_used_but_have_no_place(write_pair, open_pairs):
+    write_pair(crs='LOCAL_CS["site",UNIT["metre",1]]')
+    dataset = open_pairs()
+    assert dataset.chips.geometry.isna().all()
+    assert dataset.read("a_S2").lonlat is None
+
+
 # --- left out, counted, and the job goes on --------------------------------------------------
 
 
@@ -255,7 +262,7 @@ def test_polygons_need_a_crs_in_the_images(write_pair, open_pairs):
     write_pair(crs=None, transform=None)
     box = geopandas.GeoDataFrame({"region": ["x"]}, geometry=[shapely.box(0, 0, 1, 1)],
                                  crs="EPSG:4326")
-    with pytest.raises(GridError, match=r"a_S2\.tif has no CRS, so region polygons cannot be"):
+    with pytest.raises(GridError, match=r"a_S2\.tif has no CRS .*so region polygons cannot be"):
         open_pairs(region=box)
 
 

@@ -19,6 +19,11 @@ def test_one_class_is_not_a_segmentation():
         parse_classes(["water"])
 
 
+def test_classes_turned_round_are_refused():
+    with pytest.raises(LabelError, match=r"must map mask values to names.*'land' is not a whole"):
+        parse_classes({"land": 0, "water": 1})
+
+
 def test_a_string_is_not_a_list_of_classes():
     with pytest.raises(LabelError, match="pass a list of names"):
         parse_classes("water")

@@ -77,6 +77,11 @@ def test_a_held_out_region_that_does_not_exist_names_the_nearest(floods):
         floods.split(hold_out=["bolvia"])
 
 
+def test_nothing_cannot_be_split(floods):
+    with pytest.raises(SplitError, match="tiny-floods has no chips to split"):
+        floods.select([]).split()
+
+
 def test_holding_out_everything_is_refused(floods):
     with pytest.raises(SplitError, match="leaves no region to train on"):
         floods.split(hold_out=floods.regions)

@@ -66,7 +66,7 @@ class Dataset:
     def from_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | None],
                     classes: Classes | None = None, region: RegionSpec = None,
                     chip_size: int | None = None, scale: float = 1.0, offset: float = 0.0,
-                    nodata: float | None = None, no_label: Sequence[int] = (-1,),
+                    nodata: float | None = None, no_label: int | Sequence[int] = (-1,),
                     name: str | None = None) -> Dataset:
         """Index pairs of GeoTIFFs of any size; pixels stay in the files.
 
@@ -201,6 +201,8 @@ class Dataset:
 
     def with_bands(self, bands: Sequence[str]) -> Dataset:
         """Return the same chips with only these bands, by name or alias, in this order.
+
+        A pixel is valid where all of these bands are.
 
         Raises:
             BandError: A band that the dataset does not have.

@@ -180,9 +180,21 @@ def _refuse_twice(files: Sequence[Path], what: str) -> None:
 
 
 def scene_names(images: Sequence[Path]) -> list[str]:
-    """Return a name for each image: its stem, with its folder where stems repeat."""
-    stems = [image.stem for image in images]
-    if len(set(stems)) == len(stems):
-        return stems
-    base = common_folder(images)
-    return [image.relative_to(base).with_suffix("").as_posix() for image in images]
+    """Return a name for each image: its stem, with its folders where stems repeat.
+
+    Raises:
+        DataError: Two images have one name even so.
+    """
+    names = [image.stem for image in images]
+    if len(set(names)) < len(names):
+        base = common_folder(images)
+        names = ["-".join(image.relative_to(base).with_suffix("").parts) for image in images]
+    seen: dict[str, Path] = {}
+    for name, image in zip(names, images, strict=True):
+        if name in seen:
+            raise DataError(
+                f"{seen[name]} and {image} would both give chips named {name!r}. Rename one, or "
+                "leave it out of images=."
+            )
+        seen[name] = image
+    return names

@@ -39,9 +39,10 @@ Index = tuple[DatasetInfo, geopandas.GeoDataFrame, dict[str, str]]
 
 def index_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | None],
                  classes: Classes | None, region: RegionSpec, chip_size: int | None,
-                 scale: float, offset: float, nodata: float | None, no_label: Sequence[int],
+                 scale: float, offset: float, nodata: float | None, no_label: int | Sequence[int],
                  name: str | None) -> Index:
     """Return facts, index and what was left out; the arguments are `Dataset.from_folder`'s."""
+    no_label = (no_label,) if isinstance(no_label, int) else tuple(no_label)
     image_files, mask_files = find_files(images, "images"), find_files(masks, "masks")
     pairs, unpaired = pair_files(image_files, mask_files)
     rule = parse_regions(region)
@@ -60,7 +61,7 @@ def index_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | Non
         scale=scale,
         offset=offset,
         nodata=nodata,
-        no_label=tuple(no_label),
+        no_label=no_label,
         gsd_m=_gsd_m(scenes[0].image),
         source={
             "kind": "folder",

@@ -12,6 +12,7 @@ import geopandas
 import numpy as np
 import pandas as pd
 import shapely
+from pyproj.exceptions import CRSError, ProjError
 
 from workbench.data.chipping import ChipWindow, block_side, chip_windows
 from workbench.data.info import DatasetInfo
@@ -129,12 +130,20 @@ def _footprints(chips: pd.DataFrame, scenes: Sequence[Scene]) -> geopandas.GeoSe
         rows = np.stack([top, top, bottom, bottom, top], 1)
         a, b, c, d, e, f = (column[:, None] for column in transforms.T)
         corners = np.stack([a * cols + b * rows + c, d * cols + e * rows + f], -1)
-        if isinstance(crs, str):
-            shapes = geopandas.GeoSeries(shapely.polygons(corners), group.index, crs=crs)
-            outlines.append(shapes.to_crs("EPSG:4326"))
-        else:
-            outlines.append(geopandas.GeoSeries([None] * len(group), group.index, crs="EPSG:4326"))
+        outlines.append(_on_earth(geopandas.GeoSeries(shapely.polygons(corners), group.index), crs))
     return geopandas.GeoSeries(pd.concat(outlines), crs="EPSG:4326").reindex(chips.index)
+
+
+def _on_earth(outlines: geopandas.GeoSeries, crs: object) -> geopandas.GeoSeries:
+    """Return outlines in EPSG:4326, None where that cannot be: no CRS, a local one, infinity."""
+    nowhere = geopandas.GeoSeries([None] * len(outlines), outlines.index, crs="EPSG:4326")
+    if not isinstance(crs, str):
+        return nowhere
+    try:
+        placed = outlines.set_crs(crs).to_crs("EPSG:4326")
+    except (CRSError, ProjError):
+        return nowhere
+    return placed.where(np.isfinite(placed.bounds).all(axis=1), None)
 
 
 def _take_regions(chips: geopandas.GeoDataFrame, polygons: geopandas.GeoDataFrame
@@ -142,8 +151,9 @@ def _take_regions(chips: geopandas.GeoDataFrame, polygons: geopandas.GeoDataFram
     nowhere = chips[chips.geometry.isna()]
     if len(nowhere):
         raise GridError(
-            f"{nowhere['image'].iloc[0]} has no CRS, so region polygons cannot be applied to it. "
-            "Write its CRS into it (`gdal_edit.py -a_srs EPSG:…`), or give the region by name."
+            f"{nowhere['image'].iloc[0]} has no CRS (or one that has no place on Earth), so region "
+            "polygons cannot be applied to it. Write its CRS into it (`gdal_edit.py -a_srs "
+            "EPSG:…`), or give the region by name."
         )
     regions, reasons = regions_by_polygon(chips.geometry, polygons)
     outside = {

@@ -73,7 +73,12 @@ def parse_classes(classes: Classes) -> tuple[tuple[ClassInfo, ...], tuple[int, .
             mapping of mask value to name, such as ``{0: "land", 255: "water"}``.
     """
     if isinstance(classes, Mapping):
-        values = tuple(int(value) for value in classes)
+        if wrong := [value for value in classes if not isinstance(value, int)]:
+            raise LabelError(
+                f"classes={dict(classes)} must map mask values to names, such as "
+                f"{{0: 'land', 255: 'water'}}; {wrong[0]!r} is not a whole number."
+            )
+        values = tuple(classes)
         named = list(classes.values())
     else:
         if isinstance(classes, str):

@@ -55,14 +55,14 @@ def class_indices(labels: npt.NDArray, info: DatasetInfo, file_nodata: float | N
                   path: str) -> npt.NDArray[np.int64]:
     """Return class indices ``(y, x)`` int64, -1 where there is no label.
 
-    No label is: a value of `info.no_label`, NaN, and what the file itself calls nodata, unless
-    that value is a class (many writers declare 0 as nodata without meaning it).
+    No label is: a value of `info.no_label`, NaN or infinity, and what the file itself calls
+    nodata, unless that value is a class (many writers declare 0 as nodata without meaning it).
 
     Raises:
         LabelError: Other values; names them, the file and what was expected.
     """
     indices = np.full(labels.shape, -1, np.int64)
-    known = np.isnan(labels) if labels.dtype.kind == "f" else np.zeros(labels.shape, bool)
+    known = ~np.isfinite(labels) if labels.dtype.kind == "f" else np.zeros(labels.shape, bool)
     for value in (*info.no_label, *(() if file_nodata is None else (file_nodata,))):
         known |= labels == value
     for index, value in enumerate(info.class_values):
@@ -84,11 +84,15 @@ def _unknown_labels(found: npt.NDArray, info: DatasetInfo, path: str) -> LabelEr
         f"{value}: {entry.name!r}"
         for value, entry in zip(info.class_values, info.classes, strict=True)
     )
+    remedy = (
+        f"If it means no label, pass no_label={(*info.no_label, int(found[0]))}; if it is a class, "
+        f"pass classes={{{mapping}, {found[0]:g}: '…'}}."
+    )
+    if any(value != int(value) for value in found.tolist()):
+        remedy = "Write the classes as whole numbers."
     return LabelError(
         f"{path} holds {values}, which is neither a class ({classes}) nor a no-label value "
-        f"({', '.join(map(str, info.no_label)) or 'none given'}). If it means no label, pass "
-        f"no_label={(*info.no_label, int(found[0]))}; if it is a class, pass "
-        f"classes={{{mapping}, {found[0]:g}: '…'}}."
+        f"({', '.join(map(str, info.no_label)) or 'none given'}). {remedy}"
     )
 
 

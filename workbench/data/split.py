@@ -148,6 +148,12 @@ class Split:
         )
 
 
+    def _repr_html_(self) -> str:
+        from workbench.data.summary import split_html
+
+        return split_html(self)
+
+
 def _place(source: Mapping[str, Any]) -> str:
     return str(source.get("images") or source.get("root") or source.get("collection"))
 
@@ -190,6 +196,8 @@ def split_dataset(dataset: Dataset, hold_out: Iterable[str] | str, *, by: str,
     except UnknownNameError as error:
         raise SplitError(f"hold_out: {error}") from None
     chips = dataset.chips
+    if not len(chips):
+        raise SplitError(f"{dataset.info.name} has no chips to split.")
     is_held = chips["region"].isin(held)
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
     parts["held_out"] = chips.index[is_held].tolist()

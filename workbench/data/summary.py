@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from workbench.data.folder import count_kinds
@@ -9,6 +10,7 @@ from workbench.reprs import html_card, html_table, text_table
 
 if TYPE_CHECKING:
     from workbench.data.dataset import Dataset
+    from workbench.data.split import Split
 
 
 def _facts(dataset: Dataset) -> dict[str, str]:
@@ -57,3 +59,15 @@ def dataset_html(dataset: Dataset) -> str:
     """Return the facts and a table of regions as HTML."""
     header, rows = _regions(dataset)
     return html_card(_title(dataset), _facts(dataset), body=html_table(header, rows))
+
+
+def split_html(split: Split) -> str:
+    """Return the split's line and its chips by region and part as HTML."""
+    regions = split.dataset.chips["region"]
+    counts = {part: Counter(regions.loc[list(chips)]) for part, chips in split.parts.items()}
+    rows = [
+        [region, *(counts[part][region] or "·" for part in counts)]
+        for region in split.dataset.regions
+    ]
+    header = ["region", *(part.replace("_", " ") for part in counts)]
+    return html_card(repr(split), body=html_table(header, rows))
