@@ -49,7 +49,9 @@ class Registry(Mapping[str, T], Generic[T]):
 def import_plugins(package: str, path: Iterable[str]) -> None:
     """Import every module of a plug-in folder, so that each registers itself.
 
+    Modules whose name begins with an underscore are what plug-ins share, and are left out.
     Called at the end of the folder's `__init__` with its `__name__` and `__path__`.
     """
     for module in sorted(entry.name for entry in pkgutil.iter_modules(path)):
-        importlib.import_module(f"{package}.{module}")
+        if not module.startswith("_"):
+            importlib.import_module(f"{package}.{module}")

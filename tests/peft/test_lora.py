@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from workbench.errors import RecipeError, WeightsError
 from workbench.models.backbones import BACKBONES, FAMILIES, Backbone
 from workbench.peft import LoRA
-from workbench.peft.split_qkv import SplitQKV
+from workbench.peft._split_qkv import SplitQKV
 
 Build = Callable[[str], Backbone]
 IMAGE = torch.randn(2, 6, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -104,7 +104,7 @@ def test_a_second_adapter_on_top_is_refused(small: Build) -> None:
 def test_files_of_another_adapter_are_refused(small: Build, tmp_path: Path) -> None:
     LoRA(rank=4).apply(small("prithvi")).save(tmp_path)
     other = LoRA(rank=8).apply(small("prithvi"))
-    with pytest.raises(WeightsError, match=r"belongs to another adapter.*Check rank, targets"):
+    with pytest.raises(WeightsError, match=r"belongs to another adapter.*Check options"):
         other.load(tmp_path)
 
 

@@ -1,7 +1,7 @@
 """PEFT methods: the contract and the registry.
 
-Every other file of this folder but `options` and `split_qkv` is one method: its options and what
-`apply` does to a backbone.
+Every file `<name>.py` of this folder is one method: its options and what `apply` does to a
+backbone. Files with an underscore are what methods share, `options` is the base of all options.
 """
 
 from __future__ import annotations

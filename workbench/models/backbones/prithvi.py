@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Sequence
 
 import torch
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from workbench.errors import BandError, DataError, RecipeError, WeightsError
@@ -68,6 +67,9 @@ class Prithvi(Backbone):
         patch_size: int | tuple[int, int, int] = 16,
         mlp_ratio: float = 4.0,
     ) -> None:
+        # timm takes seconds to import: only who builds a transformer waits.
+        from timm.models.vision_transformer import Block
+
         super().__init__()
         _check_architecture(embed_dim, num_heads, coords)
         patch = _square_patch(patch_size)
