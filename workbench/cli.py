@@ -32,7 +32,7 @@ app = typer.Typer(
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Root = Annotated[Path, typer.Option(help="Folder of the run folders.")]
-By = Annotated[str, typer.Option(help="What the rows are, for example region.")]
+By = Annotated[str, typer.Option(help="What the rows are: region, cluster, date, class or part.")]
 Csv = Annotated[Path | None, typer.Option(help="Also write the table to this file.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/lora.")]
 
@@ -95,16 +95,21 @@ def workbench(
         os.environ["WORKBENCH_DEBUG"] = "1"
 
 
-@app.command(epilog=examples("workbench demo", "workbench demo floods-tonight"))
+@app.command(epilog=examples("workbench demo", "workbench demo floods-tonight --device cpu"))
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where everything is written.")] = Path(
         "workbench-demo"
     ),
+    epochs: Annotated[int | None, typer.Option(help="Epochs of every training.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the data and of every training.")] = None,
+    device: Device = "auto",
 ) -> None:
     """Run the whole job on simulated floods, offline: train, compare, map, report."""
     from workbench.demo import run_demo
 
-    run_demo(folder)
+    given = {"epochs": epochs, "seed": seed}
+    chosen: dict[str, Any] = {option: value for option, value in given.items() if value is not None}
+    run_demo(folder, device=device, **chosen)
 
 
 @app.command(
@@ -252,8 +257,13 @@ def _assignments(option: str, lines: list[str] | None) -> dict[str, Any]:
 )
 def evaluate(run: RunFolder, by: By = "region", csv: Csv = None, device: Device = "auto") -> None:
     """Score a run's best checkpoint on its test and held-out chips, with intervals."""
+    from workbench.evaluation.tables import formatted
+
     scores = wb.evaluate(wb.open_run(run), device=device)
-    _show_table(scores.table(by=by), csv)
+    table = scores.table(by=by)
+    print(scores if by == "region" else formatted(table).to_string(index=False))
+    if csv:
+        _write_csv(table, csv)
 
 
 @app.command(
@@ -319,12 +329,6 @@ def doctor() -> None:
     checkup = wb.doctor()
     print(checkup)
     raise typer.Exit(1 if checkup.problems else 0)
-
-
-def _show_table(table: pd.DataFrame, csv: Path | None) -> None:
-    print(table.to_string())
-    if csv:
-        _write_csv(table, csv)
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
