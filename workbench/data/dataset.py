@@ -224,7 +224,7 @@ class Dataset:
     def layout_hash(self) -> str:
         """SHA-256 of which chips there are: file names, windows, regions, clusters, dates, units.
 
-        Folders are left out, so that a dataset that moved is the same dataset.
+        Folders and order are left out, so that a dataset that moved is the same dataset.
         """
         info = self.info
         units = [info.stored_bands, info.class_values, info.scale, info.offset, info.chip_shape]
@@ -234,13 +234,13 @@ class Dataset:
             image=[Path(path).name for path in self.chips["image"]],
             mask=[Path(path).name for path in self.chips["mask"]],
         )
-        return _sha256(json.dumps(units), table.to_csv())
+        return _sha256(json.dumps(units), table.sort_index().to_csv())
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the layout and of how many pixels of each class every chip has."""
         counts = self.chips[[name for name in self.chips if name.startswith("count_")]]
-        return _sha256(self.layout_hash, counts.to_csv())
+        return _sha256(self.layout_hash, counts.sort_index().to_csv())
 
     def class_counts(self) -> list[int]:
         """Return the number of labelled pixels of each class."""

@@ -80,12 +80,13 @@ class Split:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` opens the split again."""
+        dataset = _only(self.dataset, self.parts)
         return {
             "dataset": {
-                "name": self.dataset.info.name,
-                "hash": self.dataset.hash,
-                "layout_hash": self.dataset.layout_hash,
-                "source": self.dataset.info.source,
+                "name": dataset.info.name,
+                "hash": dataset.hash,
+                "layout_hash": dataset.layout_hash,
+                "source": dataset.info.source,
             },
             "hold_out": list(self.hold_out),
             "parts": {part: list(chips) for part, chips in self.parts.items()},
@@ -93,7 +94,9 @@ class Split:
 
     @staticmethod
     def from_json(data: Mapping[str, Any], dataset: Dataset | None = None) -> Split:
-        """Open the split's dataset again and check that it is the one it was made from.
+        """Open the split's dataset again and check that its chips are as they were.
+
+        Chips that have come since belong to no part and are left out.
 
         Args:
             data: What `to_json` returned.
@@ -105,32 +108,28 @@ class Split:
         Warns:
             ChipWarning: The chips are the same but their pixels or labels have changed.
         """
-        from workbench.data.sources import open_dataset
-
-        try:
-            dataset = dataset or open_dataset(data["dataset"]["source"])
-        except DataError as error:
-            raise SplitError(
-                f"The dataset {data['dataset']['name']} of this split cannot be opened. {error} "
-                "If it has moved, open it yourself and pass it: Split.from_json(data, dataset=…)."
-            ) from error
+        saved = data["dataset"]
+        if dataset is None:
+            dataset = _open_again(saved)
+        elif bands := saved["source"].get("select_bands"):
+            dataset = dataset.with_bands(bands)
         parts = {part: tuple(data["parts"][part]) for part in PARTS}
+        place = f"{dataset.info.name} ({_place(dataset.info.source)})"
         missing = [chip for part in PARTS for chip in parts[part] if chip not in dataset]
         if missing:
             raise SplitError(
-                f"The split names {len(missing)} chips that {dataset.info.name} does not have, for "
-                f"example {', '.join(missing[:3])}. Bring the files back "
-                f"({_place(dataset.info.source)}), or pass the dataset it was made from: "
-                "Split.from_json(data, dataset=…)."
+                f"The split names {len(missing)} chips that {place} does not have, for example "
+                f"{', '.join(missing[:3])}. Bring the files back, or pass the dataset it was made "
+                "from: Split.from_json(data, dataset=…)."
             )
-        place = f"{dataset.info.name} ({_place(dataset.info.source)})"
-        if dataset.layout_hash != data["dataset"]["layout_hash"]:
+        dataset = _only(dataset, parts)
+        if dataset.layout_hash != saved["layout_hash"]:
             raise SplitError(
                 f"The chips of {place} are not those the split was made from: files, windows, "
                 "regions, clusters or units have changed. Restore the data, or make a new split "
                 "with dataset.split(…)."
             )
-        if dataset.hash != data["dataset"]["hash"]:
+        if dataset.hash != saved["hash"]:
             warnings.warn(
                 f"The pixels or labels of {place} have changed since the split was made from them; "
                 "scores made before and after do not compare.",
@@ -152,6 +151,25 @@ class Split:
         from workbench.data.summary import split_html
 
         return split_html(self)
+
+
+def _only(dataset: Dataset, parts: Mapping[str, tuple[str, ...]]) -> Dataset:
+    """Return the dataset with the chips of the parts and no other, in its own order."""
+    named = {chip for chips in parts.values() for chip in chips}
+    kept = [chip for chip in dataset if chip in named]
+    return dataset if len(kept) == len(dataset) else dataset.select(kept)
+
+
+def _open_again(saved: Mapping[str, Any]) -> Dataset:
+    from workbench.data.sources import open_dataset
+
+    try:
+        return open_dataset(saved["source"])
+    except DataError as error:
+        raise SplitError(
+            f"The dataset {saved['name']} of this split cannot be opened. {error} If it has moved, "
+            "open it yourself and pass it: Split.from_json(data, dataset=…)."
+        ) from error
 
 
 def _place(source: Mapping[str, Any]) -> str:
