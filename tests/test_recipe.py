@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +40,13 @@ def test_a_recipe_survives_json(recipe: AnyRecipe) -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=repr)
 def test_repr_is_the_python_that_makes_it(recipe: AnyRecipe) -> None:
     assert eval(repr(recipe)) == recipe
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=repr)
+def test_a_recipe_can_be_copied_pickled_and_hashed(recipe: AnyRecipe) -> None:
+    again = pickle.loads(pickle.dumps(copy.deepcopy(recipe)))
+    assert again == recipe
+    assert hash(again) == hash(recipe)
 
 
 def test_repr_names_only_what_differs() -> None:

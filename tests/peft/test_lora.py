@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from workbench.errors import RecipeError, WeightsError
 from workbench.models.backbones import BACKBONES, FAMILIES, Backbone
-from workbench.peft import LoRA
+from workbench.peft import LoRA, split_qkv
 from workbench.peft._split_qkv import SplitQKV
 
 Build = Callable[[str], Backbone]
@@ -48,8 +48,7 @@ def test_peft_opens_the_two_files_on_the_same_backbone(small: Build, tmp_path: P
         "adapter_config.json", "adapter_model.safetensors",
     }  # fmt: skip
     other = small("prithvi")
-    for block in other.blocks:
-        block.attn.qkv = SplitQKV(block.attn.qkv)
+    split_qkv(other)
     opened = peft.PeftModel.from_pretrained(other, str(tmp_path)).eval()
     with torch.no_grad():
         for ours, theirs in zip(backbone.eval()(IMAGE), opened(IMAGE), strict=True):

@@ -148,9 +148,10 @@ def fitting_methods(backbone: Backbone, kinds: Collection[str] = METHODS) -> lis
 
 import_plugins(__name__, __path__)
 
+from workbench.peft._split_qkv import split_qkv  # noqa: E402
 from workbench.peft.full import FullFineTuning  # noqa: E402
 from workbench.peft.linear_probe import LinearProbe  # noqa: E402
 from workbench.peft.lora import LoRA  # noqa: E402
 
 __all__ = ["METHODS", "Adapter", "Backbone", "FullFineTuning", "LinearProbe", "LoRA", "Method",
-           "fitting_methods", "method", "register"]  # fmt: skip
+           "fitting_methods", "method", "register", "split_qkv"]  # fmt: skip

@@ -9,11 +9,10 @@ import peft
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from workbench.errors import RecipeError, WeightsError
-from workbench.peft import Adapter, Backbone
-from workbench.peft._split_qkv import SplitQKV
+from workbench.peft import Adapter
+from workbench.peft._split_qkv import fuse_qkv, split_qkv
 
 FILE = "adapter_model.safetensors"
 
@@ -24,22 +23,21 @@ class Injected(Adapter):
     Args:
         backbone: Changed in place.
         config: What peft adds, and to which layers.
-        split: Paths of the fused query-key-value layers to take apart first.
+        split: Whether to take fused query-key-value layers apart first.
     """
 
     still_at_start = ("lora_A",)  # B starts at zero, and A's gradient passes through B.
 
-    def __init__(self, backbone: Any, config: peft.PeftConfig, split: list[str]) -> None:
+    def __init__(self, backbone: Any, config: peft.PeftConfig, *, split: bool) -> None:
         super().__init__(backbone)
         if any(isinstance(module, BaseTunerLayer) for module in backbone.modules()):
             raise RecipeError(
                 f"{backbone.name!r} already carries an adapter. Remove it first, or load the "
                 "backbone again."
             )
-        self._split = split
         backbone.requires_grad_(False)
-        for path in split:
-            _replace(backbone, path, SplitQKV(backbone.get_submodule(path)))
+        if split:
+            split_qkv(backbone)
         self.peft_model: Any = peft.PeftModel(backbone, config)
 
     def save(self, folder: Path) -> None:
@@ -74,13 +72,5 @@ class Injected(Adapter):
 
     def remove(self) -> None:
         self.peft_model.unload()
-        for path in self._split:
-            split = self.backbone.get_submodule(path)
-            assert isinstance(split, SplitQKV)
-            _replace(self.backbone, path, split.fuse())
+        fuse_qkv(self.backbone)
         self.backbone.requires_grad_(True)
-
-
-def _replace(backbone: Backbone, path: str, module: nn.Module) -> None:
-    parent, _, name = path.rpartition(".")
-    setattr(backbone.get_submodule(parent), name, module)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from workbench.peft import Backbone
+
 
 class SplitQKV(nn.Module):
     """Three linear layers that answer exactly as the fused one they came from."""
@@ -25,6 +27,31 @@ class SplitQKV(nn.Module):
         biases = tuple(part.bias for part in parts if part.bias is not None)
         weight = torch.cat(tuple(part.weight for part in parts))
         return _linear(weight, torch.cat(biases) if biases else None)
+
+
+def split_qkv(backbone: Backbone) -> None:
+    """Take every fused query-key-value layer of a backbone apart, in place.
+
+    Adapters on q, k or v alone name the parts; to open their files in Hugging Face peft
+    directly, split the backbone first.
+    """
+    for path in backbone.linear_roles().get("qkv", []):
+        fused = backbone.get_submodule(path)
+        if isinstance(fused, nn.Linear):
+            _replace(backbone, path, SplitQKV(fused))
+
+
+def fuse_qkv(backbone: Backbone) -> None:
+    """Undo `split_qkv`."""
+    for path in backbone.linear_roles().get("qkv", []):
+        split = backbone.get_submodule(path)
+        if isinstance(split, SplitQKV):
+            _replace(backbone, path, split.fuse())
+
+
+def _replace(backbone: Backbone, path: str, module: nn.Module) -> None:
+    parent, _, name = path.rpartition(".")
+    setattr(backbone.get_submodule(parent), name, module)
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:

@@ -76,14 +76,14 @@ class LoRA(Method):
 
         self.require_fit(backbone)
         roles = backbone.linear_roles()
-        alone = [role for role in self.targets if role in ("q", "k", "v") and role not in roles]
+        alone = any(role in ("q", "k", "v") and role not in roles for role in self.targets)
         config = peft.LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
             target_modules=[path for role in self.targets for path in _paths(role, roles)],
         )
-        return Injected(backbone, config, roles["qkv"] if alone else [])
+        return Injected(backbone, config, split=alone)
 
 
 def _paths(role: str, roles: dict[str, list[str]]) -> list[str]:
