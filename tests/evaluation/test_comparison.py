@@ -49,7 +49,7 @@ def test_a_clear_difference_is_said_and_an_unclear_one_is_not() -> None:
     assert len(said) == 3
     assert said[0] == "No difference shown between lora and full in region and held out."
     assert said[1].startswith("lora is better than ndwi in region by ")
-    assert "; lora is better than ndwi held out by " in said[1]
+    assert "] and held out by " in said[1]
     assert said[1].endswith("].")
 
 
@@ -73,9 +73,21 @@ def test_regions_with_few_places_get_no_verdict_and_the_reason() -> None:
     few = [synthetic("lora", skill=2.5, clusters=3, test=2),
            synthetic("ndwi", skill=0.5, clusters=3, test=2)]
     said = compare(few).verdicts()
-    assert said == ["No verdict on lora and ndwi in R0, R1, H0 (3 clusters: fewer than five "
+    assert said == ["No verdict on lora and ndwi in R0, R1 and H0 (3 clusters: fewer than five "
                     "independent places)."]
     assert (compare(few).differences()["verdict"] == "no verdict").all()
+
+
+def test_a_verdict_names_every_kind_of_place_once() -> None:
+    mixed = compare([LORA, dataclasses.replace(FULL, counts=np.where(
+        (FULL.chips["region"] == "r2").to_numpy()[:, None, None],
+        NDWI.counts, np.where((FULL.chips["region"].isin(["r3", "h0"])).to_numpy()[:, None, None],
+                              NDWI.counts, LORA.counts)))])
+    said = mixed.verdicts()[0]
+    assert said.startswith("lora is better than full in R2 by ")
+    assert ", R3 by " in said
+    assert " and H0 by " in said
+    assert said.endswith("; no difference shown in R0, R1, R4 and R5.")
 
 
 def test_differences_by_region_leave_the_totals_out() -> None:
@@ -131,6 +143,7 @@ def test_text_marks_baselines_and_shows_intervals_verdicts_and_reasons() -> None
     assert f"{LORA.in_region}" in shown
     assert "lora is better than ndwi" in shown
     assert "No baseline" not in shown
+    assert "not the luck of training" in shown
     alone = repr(compare([synthetic(test=2)]))
     assert "No baseline is among these runs" in alone
     assert "in region: 2 clusters: fewer than five independent places" in alone

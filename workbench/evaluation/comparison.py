@@ -171,6 +171,9 @@ class Comparison:
         for part, label in tables.PARTS.items():
             if why := tables.sums(self.entries[0].seeds, tables.pooled(chips, part)).why:
                 notes.append(f"{label}: {why}")
+        if any(len(entry.seeds) == 1 and not entry.first.baseline for entry in self.entries):
+            notes.append("Runs trained with one seed: intervals cover places, not the luck of "
+                         "training. Fit the recipe with other seeds too: recipe.but(seed=1).")
         if not any(entry.first.baseline for entry in self.entries):
             notes.append("No baseline is among these runs: fit wb.baselines(dataset) beside them.")
         return notes

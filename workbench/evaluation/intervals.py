@@ -134,7 +134,7 @@ def difference(first: Sums, second: Sums, metric: Metric, *,
     count = min(len(one), len(two))
     draws = one[:count] - two[:count]
     low, high = _interval(draws, clusters)
-    return Estimate(value, low, high, clusters, p=_probability(draws, clusters))
+    return Estimate(value, low, high, clusters, p=_probability(value, draws, clusters))
 
 
 def holm(probabilities: Sequence[float]) -> list[float]:
@@ -183,11 +183,17 @@ def _interval(draws: Scores, clusters: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _probability(draws: Scores, clusters: int) -> float:
-    """Return the level at which the interval of a difference would just reach 0."""
-    beyond = min((draws <= 0).sum(), (draws >= 0).sum())
-    tail = stats.norm.ppf((1 + beyond) / (1 + len(draws)))
-    return float(min(1.0, 2 * stats.t.cdf(tail / _expansion(clusters), clusters - 1)))
+def _probability(value: float, draws: Scores, clusters: int) -> float:
+    """Return the two-sided p of a difference: its size against the spread of the draws.
+
+    Counting draws beyond 0 cannot tell p below 1 / draws, which the correction for many places
+    then makes too large; Student's t with the draws' standard deviation can.
+    Source: Efron, Tibshirani (1993), 12.3.
+    """
+    spread = float(np.nanstd(draws)) * _expansion(clusters)
+    if not spread:
+        return 0.0 if value else 1.0
+    return float(2 * stats.t.sf(abs(value) / spread, clusters - 1))
 
 
 def _expansion(clusters: int) -> float:

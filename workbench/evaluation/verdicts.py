@@ -15,10 +15,13 @@ def sentence(first: str, second: str, rows: pd.DataFrame) -> str:
         second: The run that was subtracted.
         rows: Their rows of `Comparison.differences`.
     """
-    clauses = [f"{first} is better than {second} {_where(row)} by {_points(row, 1)}"
-               for row in _with(rows, "better").to_dict("records")]
-    clauses += [f"{second} is better than {first} {_where(row)} by {_points(row, -1)}"
-                for row in _with(rows, "worse").to_dict("records")]
+    clauses = []
+    ways = (first, second, "better", 1), (second, first, "worse", -1)
+    for better, worse, verdict, sign in ways:
+        wins = [f"{place} by {_points(row, sign)}"
+                for place, row in _by_place(_with(rows, verdict))]
+        if wins:
+            clauses.append(f"{better} is better than {worse} {_joined(wins)}")
     same = _with(rows, "no difference shown")
     if len(same):
         shown = "no difference shown" if clauses else (
@@ -36,16 +39,23 @@ def _with(rows: pd.DataFrame, verdict: str) -> pd.DataFrame:
 
 
 def _places(rows: pd.DataFrame) -> str:
-    totals = [row["region"] for row in rows.to_dict("records") if row["region"] == row["part"]]
-    named = [display_name(row["region"]) for row in rows.to_dict("records")
-             if row["region"] != row["part"]]
-    return " and ".join([*totals, *([f"in {', '.join(named)}"] if named else [])])
+    return _joined([place for place, _ in _by_place(rows)])
 
 
-def _where(row: dict) -> str:
-    if row["region"] == row["part"]:
-        return str(row["part"])
-    return f"in {display_name(row['region'])}"
+def _by_place(rows: pd.DataFrame) -> list[tuple[str, dict]]:
+    """Return each row with its place in words: `held out`, `in Spain`, `Ghana`."""
+    found = []
+    for row in rows.to_dict("records"):
+        if row["region"] == row["part"]:
+            found.append((str(row["part"]), row))
+        else:
+            named = any(other["region"] != other["part"] for _, other in found)
+            found.append((("" if named else "in ") + display_name(row["region"]), row))
+    return found
+
+
+def _joined(words: list[str]) -> str:
+    return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), words[-1]])
 
 
 def _points(row: dict, sign: int) -> str:
