@@ -41,6 +41,18 @@ def test_every_kind_of_file_gives_the_same_features(
     assert torch.equal(features(str(path)), features(state))
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "model.pt"])
+def test_a_file_overwritten_later_does_not_change_the_model(
+    name: str, state: State, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    save_file(state, path) if path.suffix == ".safetensors" else torch.save(state, path)
+    loaded = read_state(path)
+    with open(path, "r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+
+
 def test_float16_weights_become_float32(state: State, tmp_path: Path) -> None:
     save_file({name: tensor.half() for name, tensor in state.items()}, tmp_path / "h.safetensors")
     model = load_backbone("prithvi", weights=tmp_path / "h.safetensors", **SIZES)

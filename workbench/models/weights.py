@@ -39,7 +39,8 @@ def read_state(path: Path) -> State:
         )
     try:
         if path.suffix == ".safetensors":
-            loaded: Any = load_file(path)
+            # Cloned, because safetensors maps the file: who overwrites it would change the model.
+            loaded: Any = {name: tensor.clone() for name, tensor in load_file(path).items()}
         else:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
