@@ -7,7 +7,8 @@ import xarray as xr
 from affine import Affine
 
 from workbench.errors import GridError
-from workbench.plots import map as map_plot, plot
+from workbench.plots import map as map_plot
+from workbench.plots import plot
 from workbench.plots.map import round_length
 
 

@@ -12,8 +12,8 @@ from workbench.reprs import readable_count
 
 LABELS = {
     "lora": "LoRA", "full": "full fine-tuning", "linear-probe": "linear probe",
-    "unet-scratch": "U-Net from scratch", "ndwi-0": "NDWI > 0", "ndwi-tuned": "NDWI, tuned",
-    "mndwi-0": "MNDWI > 0", "mndwi-tuned": "MNDWI, tuned",
+    "unet-scratch": "U-Net from scratch", "ndwi-0": "NDWI > 0", "ndwi-tuned": "tuned NDWI",
+    "mndwi-0": "MNDWI > 0", "mndwi-tuned": "tuned MNDWI",
 }  # fmt: skip
 HELD_OUT, IN_REGION = "held out", "in region"
 
@@ -41,6 +41,8 @@ def headline(comparison: Comparison, place: str) -> str:
     begin = f"In {place}, which no run had seen, {against}"
     better = [name for name in baselines if verdicts["lora", name] == "better"]
     worse = [name for name in baselines if verdicts["lora", name] == "worse"]
+    if len(worse) > 2:
+        return f"{begin}; {len(worse)} of {len(baselines)} baselines do better than LoRA."
     if worse:
         return f"{begin}; {_listed(worse)} {'does' if len(worse) == 1 else 'do'} better than LoRA."
     if better == baselines:
@@ -65,9 +67,9 @@ def lead(comparison: Comparison, place: str, epochs: int) -> list[str]:
                  "which the interval does not tell from none"
     return [
         f"From the regions it was trained on to {place}, LoRA goes from {inside.value:.1%} to "
-        f"{outside.value:.1%} mIoU: {change}.".replace("%", " %"),
-        f"Each model was trained for {epochs} epochs only, once, so that this page is made within "
-        "minutes. Longer training and more seeds can change every figure and the order.",
+        f"{outside.value:.1%} mIoU: {change}.".replace("%", "\N{NO-BREAK SPACE}%"),
+        f"Each model was trained once and for {_epochs(epochs)} only, so that this page is made "
+        "within minutes. Longer training and more seeds can change every figure and the order.",
     ]
 
 
@@ -99,6 +101,10 @@ def _verdicts(comparison: Comparison, part: str) -> dict[tuple[str, str], str]:
         found[run, other] = verdict
         found[other, run] = turned.get(verdict, verdict)
     return found
+
+
+def _epochs(count: int) -> str:
+    return "one epoch" if count == 1 else f"{count} epochs"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import shapely
 import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,9 +17,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from workbench import __version__
 from workbench.data import Dataset, Split, load
 from workbench.data.audit import Audit
-from workbench.data.simulated.generate import VERSION, write_chip
-from workbench.data.simulated.regions import HELD_OUT, REGIONS
-from workbench.data.simulated.scene import simulate_scene
+from workbench.data.simulated.generate import VERSION
+from workbench.data.simulated.regions import HELD_OUT
+from workbench.demo.scene import SCENE, make_scene
 from workbench.errors import WorkbenchError
 from workbench.evaluation import Comparison, compare
 from workbench.fitting import fit, resume
@@ -32,10 +31,9 @@ from workbench.runs import Run
 from workbench.storage import read_json, write_json
 
 # Chosen by measurement so that the whole demo takes less than five minutes on two cores.
-EPOCHS = 6
-SCENE_SIDE = 512
+EPOCHS = 5
 RECORD = "demo.json"
-SCENE, LABEL, WATER = "scene.tif", "scene_label.tif", "water.tif"
+WATER = "water.tif"
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,6 @@ class Results:
     comparison: Comparison
     prediction: xr.Dataset
     label: np.ndarray
-    duration_s: float
 
     @property
     def tuned(self) -> dict[str, Run]:
@@ -105,7 +102,6 @@ def recipes(dataset: Dataset, epochs: int, seed: int) -> dict[str, AnyRecipe]:
 def do_job(folder: Path, stages: Stages, *, dataset: Dataset | None, epochs: int, seed: int,
            device: str) -> Results:
     """Run the stages up to the prediction."""
-    begin = time.monotonic()
     claim(folder, {"workbench": __version__, "simulator": VERSION, "epochs": epochs, "seed": seed})
     with stages.stage("Simulated floods (made once, then cached)") as advance:
         dataset = dataset or load(seed=seed, progress=advance)
@@ -122,11 +118,10 @@ def do_job(folder: Path, stages: Stages, *, dataset: Dataset | None, epochs: int
     with stages.stage("Comparison, with intervals"):
         comparison = compare(list(runs.values()))
     with stages.stage("A scene in Bolivia outside every chip") as advance:
-        label = make_scene(folder, split, seed)
+        label = make_scene(folder, dataset, seed)
         prediction = predict(runs["lora"], folder / SCENE, device=device, progress=advance)
         to_cog(prediction, folder / WATER)
-    return Results(folder, split, audit, runs, num_baselines, comparison, prediction, label,
-                   time.monotonic() - begin)
+    return Results(folder, split, audit, runs, num_baselines, comparison, prediction, label)
 
 
 def claim(folder: Path, made_by: dict[str, Any]) -> None:
@@ -169,26 +164,3 @@ def fitted(root: Path, name: str, recipe: AnyRecipe, split: Split, device: str) 
     if run.state == "stopped":
         raise KeyboardInterrupt
     return run
-
-
-def make_scene(folder: Path, split: Split, seed: int) -> np.ndarray:
-    """Write a simulated scene of the held-out region and its label; return the label ``(y, x)``."""
-    profile = REGIONS[HELD_OUT]
-    scene = simulate_scene(
-        profile, seed=np.random.SeedSequence([seed, 20]), shape=(SCENE_SIDE, SCENE_SIDE),
-        lonlat=_free_spot(split.dataset, profile.area),
-    )
-    write_chip(folder / SCENE, folder / LABEL, scene.image, scene.mask, scene.date,
-               crs=scene.crs, transform=scene.transform)
-    return scene.mask
-
-
-def _free_spot(dataset: Dataset, area: tuple[float, float, float, float]) -> tuple[float, float]:
-    """Return the first place of a grid, in degrees, where a scene overlaps no chip."""
-    west, south, east, north = area
-    half = 1.2 * SCENE_SIDE * 30 / 2 / 111_320 / np.cos(np.deg2rad(max(abs(south), abs(north))))
-    taken = shapely.union_all(dataset.chips.geometry.dropna().to_numpy())
-    spots = [(float(lon), float(lat)) for lat in np.linspace(north - half, south + half, 40)
-             for lon in np.linspace(west + half, east - half, 20)]
-    return next(spot for spot in spots if not taken.intersects(
-        shapely.box(spot[0] - half, spot[1] - half, spot[0] + half, spot[1] + half)))

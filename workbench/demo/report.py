@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from workbench.data.split import display_name
 from workbench.demo import findings
 from workbench.demo.code import snippets
 from workbench.demo.findings import label, parameters
-from workbench.demo.job import SCENE, SCENE_SIDE, WATER, Results
+from workbench.demo.job import WATER, Results
 from workbench.demo.page import (
     Entry,
     Figure,
@@ -27,6 +26,7 @@ from workbench.demo.page import (
     photo_address,
     png_address,
 )
+from workbench.demo.scene import SCENE, SCENE_SIDE
 from workbench.evaluation import Estimate
 from workbench.events import RunStarted
 from workbench.metrics import confusion, miou
@@ -67,8 +67,8 @@ def make_report(results: Results) -> Report:
         curves=_curves(results),
         code=snippets(split.hold_out[0], epochs),
         folder=results.folder.name,
-        footer=f"Made by workbench {__version__} in "
-               f"{readable_duration(results.duration_s)} on {os.cpu_count()} CPU cores.",
+        footer=f"Made by workbench {__version__} from the run folders beside it; the same folder "
+               "gives the same page.",
     )
 
 
@@ -91,7 +91,8 @@ def _tiles(results: Results, place: str) -> list[Tile]:
         Tile(f"{100 * share:.0f} %", "of the weights trained by LoRA, decoder included"),
         Tile(readable_bytes(saved_bytes(run)),
              f"saved for LoRA; full fine-tuning saves {readable_bytes(saved_bytes(full))}"),
-        Tile(readable_duration(results.duration_s), "for everything on this page"),
+        Tile(readable_duration(sum(run.duration_s() or 0 for run in results.runs.values())),
+             f"to train all {len(results.runs)} on {_started(run).device.upper()}"),
     ]
 
 

@@ -71,7 +71,7 @@ def _mark(axes: Axes, row: Any, y: float, colour: str, marker: str, size: float)
                   zorder=2)
     axes.plot(row.miou * 100, y, marker=marker, ms=size, color=colour, zorder=3,
               mfc=colour if known else surface, mec=colour if not known else surface,
-              mew=1.4 if not known else 0.8, ls="")
+              mew=1.4 if not known else 0.8, ls="", clip_on=False)
 
 
 def _summary(table: pd.DataFrame, axes: Axes, looks: Looks) -> None:
