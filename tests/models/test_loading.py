@@ -144,6 +144,14 @@ def test_without_the_hub_published_weights_say_what_to_do(
         load_backbone("prithvi_eo_v2_tiny_tl")
 
 
+def test_an_installation_without_the_shipped_weights_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("workbench.models.loading.SHIPPED", tmp_path)
+    with pytest.raises(WeightsError, match=r"lacks .*workbench_tiny.safetensors.*install it again"):
+        load_backbone("workbench_tiny")
+
+
 def test_what_is_not_on_the_hub_says_so() -> None:
     with pytest.raises(WeightsError, match="workbench_tiny is not on the hub"):
         load_backbone("workbench_tiny", weights="hub")

@@ -103,6 +103,11 @@ def _checked(family: type[Backbone], architecture: Mapping[str, Any]) -> Mapping
 def _find_weights(facts: Facts, weights: Weights) -> tuple[State | None, str]:
     if weights is None:
         weights = "hub" if facts.source else _shipped(facts, ".safetensors") or "random"
+        if isinstance(weights, Path) and not weights.is_file():
+            raise WeightsError(
+                f"The installation of workbench lacks {weights}, the weights of {facts.name}; "
+                "install it again with pip."
+            )
     if isinstance(weights, Mapping):
         # Copied, so that training does not change the caller's tensors.
         given = unwrap_state(weights, "The state dict given")
