@@ -71,7 +71,7 @@ def test_the_command_serves_the_copied_notebooks(tmp_path):
             env={**os.environ, "JUPYTER_RUNTIME_DIR": str(runtime)},
         )  # fmt: skip
         try:
-            facts = wait_for_server(runtime)
+            facts = wait_for_server(server, runtime, tmp_path / "log")
             assert facts["url"].startswith("http://127.0.0.1:")
             request = urllib.request.Request(
                 f"{facts['url']}api/contents/{lab.COPIES}",
@@ -85,12 +85,13 @@ def test_the_command_serves_the_copied_notebooks(tmp_path):
             server.wait(20)
 
 
-def wait_for_server(runtime):
-    for _ in range(300):
+def wait_for_server(server, runtime, log):
+    deadline = time.monotonic() + 60
+    while server.poll() is None and time.monotonic() < deadline:
         for file in runtime.glob("jpserver-*.json"):
             try:
                 return json.loads(file.read_text())
             except json.JSONDecodeError:
                 pass
         time.sleep(0.2)
-    raise AssertionError("JupyterLab did not start")
+    raise AssertionError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
