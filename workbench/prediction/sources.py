@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import rasterio
 import xarray as xr
 from rasterio.crs import CRS
 from rasterio.enums import MaskFlags
+from rasterio.io import DatasetReader
 
 from workbench.data import bands as band_names
 from workbench.data.raster import describe, open_raster, read_window
@@ -91,15 +93,27 @@ def _raster_source(path: str | Path, needs: Needs, bands: Sequence[str] | None) 
                _places(str(path), facts.count, facts.descriptions, needs, bands)]
     nodata = {value for value in (facts.nodata, needs.nodata) if value is not None}
     masked = MaskFlags.per_dataset in handle.mask_flag_enums[indexes[0] - 1]
+    cache_bytes = _cache_bytes(handle)
 
     def read(top: int, rows: int) -> Pixels:
-        pixels = _physical(read_window(path, indexes, top, 0, rows, grid.width), nodata, needs)
-        if masked:
-            window = ((top, top + rows), (0, grid.width))
-            pixels[:, open_raster(path).read_masks(indexes[0], window=window) == 0] = np.nan
+        with rasterio.Env(GDAL_CACHEMAX=cache_bytes):
+            pixels = _physical(read_window(path, indexes, top, 0, rows, grid.width), nodata, needs)
+            if masked:
+                window = ((top, top + rows), (0, grid.width))
+                pixels[:, open_raster(path).read_masks(indexes[0], window=window) == 0] = np.nan
         return pixels
 
     return Source(str(path), grid, read)
+
+
+def _cache_bytes(handle: DatasetReader) -> int:
+    """Return room for two rows of the file's blocks, so that no block is decoded twice.
+
+    By default GDAL would keep 5 % of the machine's memory in blocks that are never needed again.
+    """
+    block_rows = max(rows for rows, _ in handle.block_shapes)
+    pixel_bytes = sum(np.dtype(dtype).itemsize for dtype in handle.dtypes)
+    return max(16_000_000, 2 * block_rows * handle.width * pixel_bytes)
 
 
 def _array_source(array: xr.DataArray, needs: Needs, bands: Sequence[str] | None) -> Source:
