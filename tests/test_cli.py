@@ -148,14 +148,14 @@ def two_runs(tiny_folder, tmp_path_factory):
 
 def test_fit_says_how_the_chips_were_split_and_what_came_of_it(two_runs):
     _, shown = two_runs
-    assert "held out 8 (bolivia) · 0 overlaps" in shown
+    assert "held out 8 (Bolivia) · 0 overlaps" in shown
     assert "Run 'probe': state finished" in shown
 
 
 def test_runs_lists_the_run_and_every_baseline(two_runs):
     shown = run("runs", "--root", str(two_runs[0]))
     assert "probe" in shown
-    assert all(name in shown for name in ("ndwi-0.0", "ndwi-tuned", "mndwi-0.0", "unet-scratch"))
+    assert all(name in shown for name in ("ndwi-0", "ndwi-tuned", "mndwi-0", "unet-scratch"))
 
 
 def test_evaluate_prints_the_scores_per_region_and_writes_them(two_runs, tmp_path):
