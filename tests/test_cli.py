@@ -14,6 +14,7 @@ import workbench as wb
 from workbench import cli
 from workbench.errors import RecipeError
 
+BANDS = "BLUE,GREEN,RED,NIR_NARROW,SWIR_1,SWIR_2"
 VERBS = ("demo", "fit", "evaluate", "predict", "compare", "runs", "lab", "doctor")
 
 
@@ -137,7 +138,7 @@ def two_runs(tiny_folder, tmp_path_factory):
     data = (
         "fit", "--images", str(tiny_folder / "*_S2.tif"),
         "--masks", str(tiny_folder / "*_label.tif"),
-        "--bands", "BLUE,GREEN,RED,NIR_NARROW,SWIR_1,SWIR_2", "--classes", "land,water",
+        "--bands", BANDS, "--classes", "land,water",
         "--region", "{region}_{number}_S2", "--scale", "1e-4", "--hold-out", "bolivia",
         "--root", str(root), "--epochs", "1",
     )  # fmt: skip
@@ -174,7 +175,14 @@ def test_compare_takes_all_runs_of_the_folder(two_runs):
 def test_predict_writes_a_raster_on_the_same_grid(two_runs, tiny_folder, tmp_path):
     scene, output = tiny_folder / "spain_0_S2.tif", tmp_path / "water.tif"
     assert f"wrote {output}" in run(
-        "predict", str(two_runs[0] / "probe"), str(scene), "--output", str(output)
+        "predict",
+        str(two_runs[0] / "probe"),
+        str(scene),
+        "--output",
+        str(output),
+        "--bands",
+        BANDS,
+        "--probability",
     )
     with rasterio.open(scene) as image, rasterio.open(output) as water:
         assert (water.crs, water.transform, water.shape) == (
@@ -183,3 +191,4 @@ def test_predict_writes_a_raster_on_the_same_grid(two_runs, tiny_folder, tmp_pat
             image.shape,
         )
         assert set(np.unique(water.read(1))) <= {0, 1, 255}
+    assert (tmp_path / "water_probability.tif").exists()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import textwrap
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -181,7 +183,8 @@ def fit(
     if images or masks:
         dataset = _own_data(images, masks, bands, classes, region, scale, chip_size)
     else:
-        dataset = wb.load(data)
+        with _bar("opening") as progress:
+            dataset = wb.load(data, progress=progress)
     split = dataset.split(hold_out=hold_out or ())
     print(split)
     given = {
@@ -259,7 +262,8 @@ def evaluate(run: RunFolder, by: By = "region", csv: Csv = None, device: Device 
     """Score a run's best checkpoint on its test and held-out chips, with intervals."""
     from workbench.evaluation.tables import formatted
 
-    scores = wb.evaluate(wb.open_run(run), device=device)
+    with _bar("scoring") as progress:
+        scores = wb.evaluate(wb.open_run(run), device=device, progress=progress)
     table = scores.table(by=by)
     print(scores if by == "region" else formatted(table).to_string(index=False))
     if csv:
@@ -279,12 +283,28 @@ def predict(
         Path | None,
         typer.Option("--output", "-o", help="Where to; <scene>_<run>.tif if not given."),
     ] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Bands of the scene in order, if it does not name them.")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="Other than the training data's: 1 for reflectance.")
+    ] = None,
+    window: Annotated[int | None, typer.Option(help="Side of a window in pixels.")] = None,
+    overlap: Annotated[int | None, typer.Option(help="Pixels that windows share.")] = None,
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Also write <output>_probability.tif.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Predict a scene of any size into a Cloud Optimized GeoTIFF on the same grid."""
     opened = wb.open_run(run)
     path = output or Path(f"{scene.stem}_{opened.name}.tif")
-    wb.to_cog(wb.predict(opened, scene, device=device), path)
+    with _bar("predicting") as progress:
+        prediction = wb.predict(
+            opened, scene, bands=bands.split(",") if bands else None, scale=scale,
+            window=window, overlap=overlap, device=device, progress=progress,
+        )  # fmt: skip
+    wb.to_cog(prediction, path, probability=probability)
     print(f"wrote {path}")
 
 
@@ -329,6 +349,18 @@ def doctor() -> None:
     checkup = wb.doctor()
     print(checkup)
     raise typer.Exit(1 if checkup.problems else 0)
+
+
+@contextlib.contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with the time left on a terminal; call what it yields with done and total."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task(title, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
