@@ -31,7 +31,6 @@ AMPLE_MEMORY_BYTES = 3e9
 HUB = "https://huggingface.co"
 LAB_EXTENSIONS = {
     "@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets",
-    "anywidget": "anywidget",
     "jupyter-leaflet": "jupyter_leaflet",
 }
 
