@@ -18,7 +18,7 @@ from workbench.events import (
     StepDone,
     WarningRaised,
 )
-from workbench.reprs import readable_bytes, readable_duration
+from workbench.reprs import readable_bytes, readable_count, readable_duration
 
 
 class TerminalView:
@@ -28,10 +28,10 @@ class TerminalView:
         self._folder = folder
         self._console = console or Console(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"),
+            BarColumn(bar_width=10), TextColumn("{task.description}"),  # fits 80 columns
             console=self._console, disable=not self._console.is_terminal, transient=True,
         )
-        self._task = self._bar.add_task(folder.name, total=None, facts="preparing")
+        self._task = self._bar.add_task(f"{folder.name}: preparing", total=None)
         self._epochs = 0
         self._score = ""
         self._bar.start()
@@ -46,11 +46,14 @@ class TerminalView:
             case RunStarted():
                 self._epochs = event.epochs
                 self._bar.update(self._task, total=event.epochs * event.steps_per_epoch)
+                self._say(f"{readable_count(event.trainable_parameters)} of "
+                          f"{readable_count(event.total_parameters)} parameters learn on "
+                          f"{event.device}")
             case RunResumed():
                 self._bar.update(self._task, completed=event.step)
                 self._say(f"goes on after step {event.step}")
             case StepDone():
-                self._bar.update(self._task, completed=event.step, facts=self._facts(event))
+                self._bar.update(self._task, completed=event.step, description=self._facts(event))
             case EpochDone():
                 self._epoch_done(event)
             case WarningRaised():
@@ -70,7 +73,7 @@ class TerminalView:
     def _facts(self, event: StepDone) -> str:
         return (
             f"epoch {event.epoch + 1}/{self._epochs} · loss {event.loss:.3f}{self._score} · "
-            f"{event.samples_per_s:.1f} chips/s · ETA {readable_duration(event.eta_s)}"
+            f"ETA {readable_duration(event.eta_s)} · {event.samples_per_s:.1f} chips/s"
         )
 
     def _epoch_done(self, event: EpochDone) -> None:

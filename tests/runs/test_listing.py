@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.runs.conftest import started, write
@@ -12,6 +14,7 @@ from workbench.runs import create, list_runs
 def root(run, split):
     create(run.folder.parent / "another", SpectralIndex(index="mndwi"), split, {})
     (run.folder.parent / "no run").mkdir()
+    shutil.copytree(run.folder, run.folder.parent / ".half.x1.tmp")
     write(run, started())
     return run.folder.parent
 

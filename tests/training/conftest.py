@@ -37,14 +37,13 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def one_thread_and_random_weights(
-    random_weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    monkeypatch.setattr(loading, "SHIPPED", random_weights)
+@pytest.fixture(autouse=True, scope="module")
+def one_thread_and_random_weights(random_weights: Path) -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "SHIPPED", random_weights)
+        yield
     torch.set_num_threads(threads)
 
 
@@ -53,7 +52,7 @@ def split(tiny_floods: Dataset) -> Split:
     return tiny_floods.split(hold_out=["bolivia"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe() -> Recipe:
     """LoRA with dropout, so that an unfaithful resume shows."""
     return Recipe(peft=LoRA(rank=2, dropout=0.2), decoder="linear", epochs=3, batch_size=4)

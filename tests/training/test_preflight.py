@@ -60,7 +60,8 @@ def test_an_existing_folder_is_refused(split, recipe, tmp_path):
 
 
 def test_what_the_audit_warns_of_becomes_events(split):
-    val, training = split.parts["val"][0], split.parts["train"]
-    leaking = dataclasses.replace(split, parts={**split.parts, "train": (*training, val)})
-    messages = [event.message for event in audited(leaking)]
-    assert any(message.startswith("error: ") for message in messages)
+    chips = split.dataset.chips.copy()
+    chips.loc[[split.parts["train"][0], split.parts["val"][0]], "cluster"] = "one scene"
+    torn = dataclasses.replace(split, dataset=dataclasses.replace(split.dataset, chips=chips))
+    messages = [event.message for event in audited(torn)]
+    assert any(message.startswith("error: 1 cluster") for message in messages)

@@ -34,11 +34,12 @@ for event in train(run.recipe, run.split, run.folder, resume=True):
 """
 
 
-@pytest.fixture
-def whole(split, recipe, tmp_path):
+@pytest.fixture(scope="module")
+def whole(split, recipe, tmp_path_factory, one_thread_and_random_weights):
     """The run that was never interrupted."""
-    list(train(recipe, split, tmp_path / "whole"))
-    return open_run(tmp_path / "whole")
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    list(train(recipe, split, folder))
+    return open_run(folder)
 
 
 def stop_after(steps: int, events, control: Control) -> None:

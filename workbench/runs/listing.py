@@ -57,7 +57,9 @@ class RunList(Sequence[Run]):
 
 def list_runs(root: str | Path = "runs") -> RunList:
     """Return the runs in the folder `root`; none when it is not there."""
-    return RunList([Run(path.parent) for path in sorted(Path(root).glob(f"*/{RECIPE}"))])
+    folders = [path.parent for path in sorted(Path(root).glob(f"*/{RECIPE}"))]
+    # A hidden one is what a kill left of a folder in the making.
+    return RunList([Run(folder) for folder in folders if not folder.name.startswith(".")])
 
 
 def _cells(run: Run) -> list[str]:

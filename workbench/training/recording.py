@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from workbench.errors import TrainingError, WorkbenchError
+from workbench.errors import OutOfSpaceError, TrainingError, WorkbenchError
 from workbench.events import Event, RunFailed, StepDone
 from workbench.reprs import readable_duration
 from workbench.runs import Run
@@ -56,6 +56,8 @@ def recorded(run: Run, events: Iterator[Event]) -> Iterator[Event]:
                 journal.append(failed)
                 log.write(_line(failed))
             yield failed
+            if isinstance(error, OutOfSpaceError):
+                raise OutOfSpaceError(error.errno, _no_space(run)) from error
             if isinstance(error, (WorkbenchError, KeyboardInterrupt)):
                 raise
             if isinstance(error, _FULL_MEMORY):
@@ -75,6 +77,14 @@ def _explained(run: Run, failed: RunFailed, error: BaseException) -> str:
         f"Training of {run.name!r} failed in epoch {failed.epoch + 1} after step {failed.step}. "
         f"{failed.error} – {advice} What was trained up to the last checkpoint is whole; "
         f"wb.resume({str(run.folder)!r}) goes on from there."
+    )
+
+
+def _no_space(run: Run) -> str:
+    return (
+        f"No space left on the disk of {run.folder}, so its training ended; the last checkpoint "
+        "is whole. Free some space (`workbench doctor` shows the caches), then go on with "
+        f"wb.resume({str(run.folder)!r})."
     )
 
 
