@@ -143,8 +143,8 @@ class Run:
         if started:
             done = epoch.epoch + 1 if epoch else 0
             facts["epochs"] = f"{done} of {started.epochs}"
-        if epoch:
-            facts["validation mIoU"] = percent(epoch.val_miou)
+        if best := _last([event for event in events if getattr(event, "best", False)], EpochDone):
+            facts["validation mIoU"] = percent(best.val_miou)
         scores = self.scores()
         for part, shown in (("test", "mIoU in region"), ("held_out", "mIoU held out")):
             if part in scores:
