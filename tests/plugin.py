@@ -13,6 +13,11 @@ from pathlib import Path
 
 import pytest
 
+# Figures never need a screen, and no test may wait for a hub. Set on import: Hugging Face reads
+# its variable when a conftest imports it.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 ONLY_WHEN_ASKED = {"slow": "all", "browser": "all", "network": "network"}
@@ -32,9 +37,6 @@ def has_cuda() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Figures never need a screen, and no test may wait for a hub.
-    os.environ.setdefault("MPLBACKEND", "Agg")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     unknown = asked() - {"all", "network"}
     if unknown:
         raise pytest.UsageError(f"WORKBENCH_TESTS={','.join(sorted(unknown))}: use all or network")

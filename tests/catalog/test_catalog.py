@@ -47,7 +47,7 @@ def test_a_catalogue_of_your_own_is_read(tmp_path):
 
 
 def test_the_files_are_valid_stac(monkeypatch):
-    pystac = pytest.importorskip("pystac", reason="pystac is not installed")
+    import pystac
     from pystac.validation import validate_dict
 
     def no_network(*_args, **_kwargs):

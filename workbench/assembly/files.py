@@ -17,6 +17,7 @@ from workbench.assembly.building import Model, ModelDescription, build_model
 from workbench.assembly.devices import select_device
 from workbench.errors import RunError, WeightsError
 from workbench.models.loading import Weights
+from workbench.runs import checkpoints
 from workbench.storage import read_json, write_json
 
 TENSORS = "segmenter.safetensors"
@@ -84,12 +85,24 @@ def load_model(
         RunError: There is no such checkpoint.
         WeightsError: A file is damaged, or the backbone is not the one trained on.
     """
-    folder = _checkpoint_folder(run, checkpoint)
+    folder = Path(run) if isinstance(run, str | Path) else run.folder
+    if not folder.is_dir():
+        raise RunError(f"There is no folder {folder}. wb.list_runs() lists the runs.")
+    chosen = select_device(device)
+    if (folder / DESCRIPTION).is_file():
+        model = _load(folder, weights)
+    else:
+        # A live run replaces its checkpoints; what is read is all of one of them.
+        where = folder / checkpoints.CHECKPOINTS / checkpoint
+        model = checkpoints.read(where, lambda place: _load(place, weights))
+    return model.to(chosen).eval()
+
+
+def _load(folder: Path, weights: Weights) -> Model:
     said = read_json(folder / DESCRIPTION)
     if said.pop("format", None) != FORMAT:
         raise RunError(f"{folder / DESCRIPTION} is of another version of the workbench.")
     description = ModelDescription.from_json(said)
-    chosen = select_device(device)
     model = _rebuild(description, weights)
     if model.description.weights_hash != description.weights_hash:
         raise WeightsError(
@@ -98,7 +111,7 @@ def load_model(
             f"{description.weights_hash}). Pass weights= the file it was trained on."
         )
     restore_model(model, folder)
-    return model.to(chosen).eval()
+    return model
 
 
 def _rebuild(description: ModelDescription, weights: Weights) -> Model:
@@ -118,20 +131,6 @@ def _rebuild(description: ModelDescription, weights: Weights) -> Model:
         offset=description.offset,
         weights=description.weights if weights is None else weights,
     )
-
-
-def _checkpoint_folder(run: HasFolder | str | Path, checkpoint: str) -> Path:
-    folder = Path(run) if isinstance(run, str | Path) else run.folder
-    if (folder / DESCRIPTION).is_file():
-        return folder
-    chosen = folder / "checkpoints" / checkpoint
-    if not (chosen / DESCRIPTION).is_file():
-        there = sorted(path.parent.name for path in folder.glob(f"checkpoints/*/{DESCRIPTION}"))
-        raise RunError(
-            f"{folder} has no checkpoint {checkpoint!r}. It has: {', '.join(there) or 'none'}. "
-            "The first one is written when the first epoch ends."
-        )
-    return chosen
 
 
 def _own_tensors(model: Model) -> dict[str, Tensor]:
