@@ -36,7 +36,9 @@ def run(folder: Path, source: str, *options: str, suite: str = "") -> subprocess
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "tests.plugin", "-p", "no:cacheprovider", *options],
         cwd=folder, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "WORKBENCH_TESTS": suite},
+        env={
+            **os.environ, "PYTHONPATH": str(ROOT), "WORKBENCH_TESTS": suite, "PYTEST_ADDOPTS": "",
+        },
     )  # fmt: skip
 
 
