@@ -7,11 +7,12 @@ _LOAD = """import workbench as wb
 floods = wb.load("simulated-floods")
 split = floods.split(hold_out=["{region}"])
 """
-_FIT = """recipe = wb.Recipe(epochs={epochs}, peft=wb.LoRA())
+_FIT = """recipe = wb.Recipe(peft=wb.LoRA(), epochs={epochs}, batch_size=4)
 lora = wb.fit(recipe, split, name="lora")
 full = wb.fit(recipe.but(peft="full"), split, name="full")
 linear = wb.fit(recipe.but(peft="linear_probe"), split, name="linear-probe")
-baselines = [wb.fit(beat, split) for beat in wb.baselines(floods, epochs={epochs})]
+beat = wb.baselines(floods, epochs={epochs}, batch_size=4)
+baselines = [wb.fit(recipe, split) for recipe in beat]
 """
 _COMPARE = """comparison = wb.compare([lora, full, linear, *baselines])
 comparison.table()      # every region, with intervals

@@ -88,8 +88,9 @@ class Stages:
 
 def recipes(dataset: Dataset, epochs: int, seed: int) -> dict[str, AnyRecipe]:
     """Return what is trained, by name: three ways to fine-tune one backbone, and baselines."""
-    base = Recipe(epochs=epochs, seed=seed)
-    beat = baselines(dataset, epochs=epochs, seed=seed)
+    # Small batches make the most of few epochs.
+    base = Recipe(epochs=epochs, batch_size=4, seed=seed)
+    beat = baselines(dataset, epochs=epochs, batch_size=4, seed=seed)
     beat.sort(key=lambda recipe: not isinstance(recipe, Recipe))  # the network first
     return {
         "lora": base.but(peft=LoRA()),

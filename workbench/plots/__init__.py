@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 
 from workbench.errors import DataError
 from workbench.plots.style import Picture, ThemeName, themed
@@ -26,7 +26,7 @@ class Plot:
     """
 
     data: Callable[..., Any]
-    draw: Callable[[Any, FigureBase], None]
+    draw: Callable[[Any, Figure], None]
     size: Callable[[Any], tuple[float, float]]
     suits: Callable[[Any], bool]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from workbench.assembly import load_model
@@ -61,7 +61,7 @@ class ChipTable:
         return list(self.strips[0].predictions) if self.strips else []
 
 
-def draw(table: ChipTable, figure: FigureBase) -> None:
+def draw(table: ChipTable, figure: Figure) -> None:
     """Draw one row a chip; a single run gets its prediction and its errors apart."""
     if not table.strips:
         raise DataError("There are no chips to draw: the dataset or region is empty.")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from workbench.errors import DataError
@@ -69,7 +69,7 @@ def _number(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def draw(table: pd.DataFrame, figure: FigureBase) -> None:
+def draw(table: pd.DataFrame, figure: Figure) -> None:
     """Draw loss and mIoU large, learning rate and memory small."""
     if table.empty:
         raise DataError("There is nothing to draw yet: the run has done no step.")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from workbench.data.info import parse_classes
@@ -36,7 +36,7 @@ class MapTable:
     place: str
 
 
-def draw(table: MapTable, figure: FigureBase) -> None:
+def draw(table: MapTable, figure: Figure) -> None:
     """Draw the panels side by side, with one legend and one scale bar."""
     grid = figure.subplots(1, len(table.panels), squeeze=False)[0]
     for axes, (title, picture) in zip(grid, table.panels, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workbench.data.split import display_name
@@ -23,7 +23,7 @@ NOTE = ("Bars are 95 % intervals over independent places. "
 Looks = dict[str, tuple[str, str]]  # run -> colour, marker
 
 
-def draw(table: pd.DataFrame, figure: FigureBase) -> None:
+def draw(table: pd.DataFrame, figure: Figure) -> None:
     """Draw the summary of every run; beside (or under) it the single regions.
 
     A filled mark has a 95 % interval; a hollow one has none, because it rests on fewer than five
@@ -47,7 +47,7 @@ def draw(table: pd.DataFrame, figure: FigureBase) -> None:
     figure.supxlabel(NOTE, fontsize=8.5, color=style.current().muted, x=0.01, ha="left")
 
 
-def _panels(figure: FigureBase, runs: int,
+def _panels(figure: Figure, runs: int,
             regions: int) -> tuple[Axes | None, Axes | None, Axes | None]:
     """Make the axes of summary, regions and legend: side by side where there is room."""
     if not regions:

@@ -9,7 +9,7 @@ import functools
 import io
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib import font_manager
@@ -130,7 +130,7 @@ def current() -> Theme:
 def themed(name: ThemeName = "light") -> Iterator[Theme]:
     """Draw in a theme; matplotlib's own settings come back afterwards."""
     look = theme(name)
-    settings = {
+    settings: dict[Any, Any] = {
         "font.family": list(_fonts()), "font.size": 10, "axes.titlesize": 11,
         "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 8,
         "axes.labelsize": 9.5, "xtick.labelsize": 9, "ytick.labelsize": 9,

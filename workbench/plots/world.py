@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
@@ -29,7 +29,7 @@ SIDES: tuple[Side, ...] = (((7, 0), "left", "center"), ((-7, 0), "right", "cente
 COLUMNS = ["region", "west", "south", "east", "north", "chips", "held_out"]
 
 
-def draw(table: pd.DataFrame, figure: FigureBase) -> None:
+def draw(table: pd.DataFrame, figure: Figure) -> None:
     """Draw each region as a dot on country outlines; held-out regions stand out."""
     if table.empty:
         raise DataError("No region has a place on the map: the chips have no georeference.")
@@ -46,6 +46,7 @@ def draw(table: pd.DataFrame, figure: FigureBase) -> None:
                          color=look.held_out if held_out else look.trained,
                          marker="D" if held_out else "o", edgecolor=look.surface, linewidth=1.2)
     _legend(figure, table)
+    figure.draw_without_rendering()  # lays the axes out: boxes in pixels are true from here
     _label(axes, table, np.column_stack([lon, lat]))
 
 
@@ -75,7 +76,6 @@ def _frame(axes: Axes, lon: pd.Series, lat: pd.Series) -> None:
 
 def _label(axes: Axes, table: pd.DataFrame, points: npt.NDArray) -> None:
     """Write each name on the first side of its dot where it covers nothing."""
-    axes.figure.draw_without_rendering()  # lays the axes out: boxes in pixels are true from here
     dots = axes.transData.transform(points)
     taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in dots]
     for row, point in zip(table.itertuples(), points, strict=True):
@@ -101,7 +101,7 @@ def _name(axes: Axes, row: Any, point: npt.NDArray, side: Side) -> Annotation:
     return text
 
 
-def _legend(figure: FigureBase, table: pd.DataFrame) -> None:
+def _legend(figure: Figure, table: pd.DataFrame) -> None:
     look = style.current()
     handles = []
     for held_out, marker, colour, text in ((False, "o", look.trained, "trained and tested"),
