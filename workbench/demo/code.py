@@ -21,7 +21,7 @@ comparison.verdicts()   # what may be said of differences
 """
 _REGIONS = """wb.plot(comparison, "regions")
 """
-_CHIPS = """wb.plot([lora, full, linear], "chips", count=6)
+_CHIPS = """wb.plot([lora, full, linear, baselines[-1]], "chips", count=6)
 """
 _PREDICT = """water = wb.predict(lora, "scene.tif")    # class and probability, same grid
 wb.to_cog(water, "water.tif")

@@ -76,7 +76,7 @@ def _table(results: Results) -> Table:
                   title="mIoU in percent with 95 % intervals, simulated data",
                   caption=escape(INTERVAL_NOTE), caption_justify="left")
     for column in ("run", "in region", "held out", "gap"):
-        table.add_column(column, justify="left" if column == "run" else "right")
+        table.add_column(column, justify="left" if column == "run" else "right", no_wrap=True)
     for entry in results.comparison.entries:
         table.add_row(
             findings.label(entry.name), f"{entry.pooled('test')}", f"{entry.pooled('held_out')}",
