@@ -75,13 +75,16 @@ class Stages:
             disable=not self.console.is_terminal,
         )
         self.console.print(head)
-        with bar:
-            task = bar.add_task("", total=None, visible=False)
+        task = bar.add_task("", total=None)
 
-            def advance(done: int, whole: int) -> None:
-                bar.update(task, completed=done, total=whole, visible=True)
+        def advance(done: int, whole: int) -> None:
+            bar.start()  # only now: a training shows a bar of its own
+            bar.update(task, completed=done, total=whole)
 
+        try:
             yield advance
+        finally:
+            bar.stop()
         self.console.print(f"    done in {readable_duration(time.monotonic() - begin)}",
                            style="dim")
 

@@ -44,6 +44,8 @@ def run_demo(folder: str | Path = "workbench-demo", *, epochs: int = EPOCHS, see
     folder = Path(folder)
     console = Console(highlight=False)
     stages = Stages(console, NUM_STAGES)
+    console.print("About five minutes on two cores. Ctrl-C stops; the same command goes on.\n",
+                  style="dim")
     try:
         results = do_job(folder, stages, dataset=dataset, epochs=epochs, seed=seed, device=device)
         with stages.stage("Report"):
