@@ -9,7 +9,7 @@ split = floods.split(hold_out=["{region}"])
 """
 _FIT = """recipe = wb.Recipe(peft=wb.LoRA(), epochs={epochs}, batch_size=4)
 lora = wb.fit(recipe, split, name="lora")
-full = wb.fit(recipe.but(peft="full"), split, name="full")
+full = wb.fit(recipe.but(peft="full", learning_rate=5e-4), split, name="full")
 linear = wb.fit(recipe.but(peft="linear_probe"), split, name="linear-probe")
 beat = wb.baselines(floods, epochs={epochs}, batch_size=4)
 baselines = [wb.fit(recipe, split) for recipe in beat]
