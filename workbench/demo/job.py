@@ -31,7 +31,7 @@ from workbench.runs import Run
 from workbench.storage import read_json, write_json
 
 # Chosen by measurement so that the whole demo takes less than five minutes on two cores.
-EPOCHS = 5
+EPOCHS = 4
 # Full fine-tuning's own rate (1e-4) is made for long trainings of large backbones; in a few epochs
 # it would starve the method that LoRA is compared with.
 FULL_LEARNING_RATE = 5e-4
