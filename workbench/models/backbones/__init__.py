@@ -30,7 +30,11 @@ class Backbone(nn.Module):
         size_multiple: Image sides have to be padded to a multiple of it.
         num_features: Channels of each feature map.
         strides: Pixels per cell of each feature map.
-        blocks: The transformer blocks; None for other networks.
+        blocks: The transformer blocks, called in order with the tokens ``(B, N, D)`` as first
+            positional argument and returning nothing but tokens, of any number N; None for other
+            networks. PEFT methods put hooks on them.
+        embed_dim: Channels D of a token; 0 for other networks.
+        num_prefix_tokens: Tokens that come before those of the patches: class token, registers.
         pretrained: Whether the weights were learned before.
         derived: Names of buffers that follow from the architecture and the image size.
     """
@@ -46,6 +50,8 @@ class Backbone(nn.Module):
     num_features: tuple[int, ...]
     strides: tuple[int, ...]
     blocks: nn.ModuleList | None
+    embed_dim: int = 0
+    num_prefix_tokens: int = 0
     pretrained: bool = False
 
     def forward(
@@ -56,8 +62,24 @@ class Backbone(nn.Module):
         *,
         blocks: Sequence[int] | None = None,
     ) -> list[Tensor]:
-        """Return feature maps ``(B, D, H, W)`` of all blocks, or of those asked for."""
+        """Return feature maps ``(B, D, H, W)`` of all blocks, or of those asked for.
+
+        All blocks run whatever is asked for; `blocks=()` returns an empty list.
+        """
         raise NotImplementedError
+
+    def token_grid(self, image: Tensor) -> tuple[int, int, int, int]:
+        """Return how the tokens after the prefix run: outer, rows, columns, inner.
+
+        Plain ViTs have one token a patch and frame: ``(T, h, w, 1)``. Where a patch has several
+        tokens that follow each other, their number is the last.
+
+        Args:
+            image: What `forward` takes.
+        """
+        frames = image.shape[2] if image.ndim == 5 else 1
+        height, width = image.shape[-2:]
+        return frames, height // self.patch_size, width // self.patch_size, 1
 
     def linear_roles(self) -> dict[str, list[str]]:
         """Return the paths of the linear layers by role: qkv or q, k, v; proj, fc1, fc2."""

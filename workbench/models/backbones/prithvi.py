@@ -79,6 +79,8 @@ class Prithvi(Backbone):
         self.num_features = (num_frames * embed_dim,) * depth
         self.strides = (patch,) * depth
         self.num_frames = num_frames
+        self.embed_dim = embed_dim
+        self.num_prefix_tokens = 1
         self.grid = (num_frames, image_size[0] // patch, image_size[1] // patch)
 
         self.cls_token = nn.Parameter(torch.empty(1, 1, embed_dim))
@@ -105,7 +107,7 @@ class Prithvi(Backbone):
     def linear_roles(self) -> dict[str, list[str]]:
         """Return the paths of the linear layers of all blocks by role."""
         layers = {"qkv": "attn.qkv", "proj": "attn.proj", "fc1": "mlp.fc1", "fc2": "mlp.fc2"}
-        count = len(self.num_features)
+        count = len(self.blocks or ())
         return {
             role: [f"blocks.{index}.{layer}" for index in range(count)]
             for role, layer in layers.items()
@@ -232,7 +234,7 @@ class Prithvi(Backbone):
             )
 
     def _indices(self, blocks: Sequence[int] | None) -> list[int]:
-        depth = len(self.num_features)
+        depth = len(self.blocks or ())
         if blocks is None:
             return list(range(depth))
         wrong = [index for index in blocks if not -depth <= index < depth]
