@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from workbench.errors import RecipeError
+from workbench.models.metadata import Dates, LonLat
 from workbench.models.weights import State, state_hash
 from workbench.registry import Registry, import_plugins
 
@@ -34,12 +36,16 @@ class Backbone(nn.Module):
             positional argument and returning nothing but tokens, of any number N; None for other
             networks. PEFT methods put hooks on them.
         embed_dim: Channels D of a token; 0 for other networks.
+        num_heads: Heads of the attention of a block; 0 for other networks.
+        num_frames: Dates of an image that it is built for.
         num_prefix_tokens: Tokens that come before those of the patches: class token, registers.
         pretrained: Whether the weights were learned before.
         derived: Names of buffers that follow from the architecture and the image size.
+        encodings: Which of `"time"` and `"location"` the family can encode.
     """
 
     derived: ClassVar[frozenset[str]] = frozenset()
+    encodings: ClassVar[tuple[str, ...]] = ()
 
     name: str
     bands: tuple[str, ...]
@@ -51,6 +57,8 @@ class Backbone(nn.Module):
     strides: tuple[int, ...]
     blocks: nn.ModuleList | None
     embed_dim: int = 0
+    num_heads: int = 0
+    num_frames: int = 1
     num_prefix_tokens: int = 0
     pretrained: bool = False
 
@@ -67,6 +75,25 @@ class Backbone(nn.Module):
         All blocks run whatever is asked for; `blocks=()` returns an empty list.
         """
         raise NotImplementedError
+
+    def encode(
+        self,
+        dates: Dates | Sequence[Dates] | None = None,
+        lonlat: LonLat | Sequence[LonLat] | None = None,
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return time and location as `forward` takes them; None for what is not given.
+
+        Args:
+            dates: ISO date of each image, or one for each of its frames.
+            lonlat: Longitude and latitude of each image's centre in degrees.
+
+        Raises:
+            RecipeError: The family does not encode what is given.
+            DataError: Something is no date, or no position on the globe.
+        """
+        if dates is not None or lonlat is not None:
+            raise RecipeError(f"{self.name} encodes neither time nor location; leave them out.")
+        return None, None
 
     def token_grid(self, image: Tensor) -> tuple[int, int, int, int]:
         """Return how the tokens after the prefix run: outer, rows, columns, inner.

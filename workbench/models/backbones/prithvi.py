@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BandError, DataError, RecipeError, WeightsError
 from workbench.models.backbones import FAMILIES, Backbone
+from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
 from workbench.models.positions import resize_table, sincos, sincos_3d
 from workbench.models.weights import State
 
@@ -52,6 +53,7 @@ class Prithvi(Backbone):
     """Plain ViT over patches of one or several frames; its features keep the patches' grid."""
 
     derived = frozenset({"pos_embed"})
+    encodings = tuple(COORDS)
     pos_embed: Tensor
 
     def __init__(
@@ -80,6 +82,7 @@ class Prithvi(Backbone):
         self.strides = (patch,) * depth
         self.num_frames = num_frames
         self.embed_dim = embed_dim
+        self.num_heads = num_heads
         self.num_prefix_tokens = 1
         self.grid = (num_frames, image_size[0] // patch, image_size[1] // patch)
 
@@ -112,6 +115,23 @@ class Prithvi(Backbone):
             role: [f"blocks.{index}.{layer}" for index in range(count)]
             for role, layer in layers.items()
         }
+
+    def encode(
+        self,
+        dates: Dates | Sequence[Dates] | None = None,
+        lonlat: LonLat | Sequence[LonLat] | None = None,
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return ``(B, T, 2)`` year and day of the year, ``(B, 2)`` latitude and longitude."""
+        time = location = None
+        if dates is not None:
+            frames = parse_dates(dates)
+            time = torch.tensor(
+                [[(day.year, day.timetuple().tm_yday) for day in days] for days in frames]
+            ).float()
+        if lonlat is not None:
+            pairs = parse_lonlat(lonlat)
+            location = torch.tensor([(latitude, longitude) for longitude, latitude in pairs])
+        return time, location
 
     def embed(
         self, image: Tensor, time: Tensor | None = None, location: Tensor | None = None
