@@ -71,7 +71,11 @@ publish(
         family="unet_encoder",
         bands=HLS_BANDS,
         image_size=128,
-        decoders={"unet": {"channels": (128, 64, 32, 16)}},
+        decoders={
+            "unet": {"channels": (128, 64, 32, 16)},
+            "upernet": {"channels": 32},
+            "fcn": {"channels": 64, "num_convs": 4},
+        },
         licence="–",
         about="trained from nothing: the baseline to beat",
     )
