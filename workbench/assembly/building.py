@@ -131,6 +131,8 @@ def _segmenter(
             bands=description.bands,
             image_size=description.image_size,
             num_frames=description.num_frames,
+            # A family without a size has only the encodings that are asked for.
+            coords=find_facts(recipe.backbone).coords or recipe.coords,
         )
     recipe.peft.require_fit(backbone)
     mean, std = _statistics(recipe, backbone, given)
@@ -146,6 +148,7 @@ def _segmenter(
         adapter = recipe.peft.apply(backbone)
     model = Segmenter(Normalize(mean, std), backbone, decoder)
     model.adapter = adapter
+    model.coords = recipe.coords
     model.description = replace(description, mean=mean, std=std, weights_hash=digest)
     return model
 

@@ -155,6 +155,14 @@ class Dataset:
             transform=window_transform(grid, row.window.row_off, row.window.col_off),
         )
 
+    def date(self, chip_id: str) -> str | None:
+        """Return the ISO date of a chip, where it is known; reads no pixels."""
+        return self._rows[chip_id].date
+
+    def lonlat(self, chip_id: str) -> tuple[float, float] | None:
+        """Return longitude and latitude of a chip's centre in degrees, where they are known."""
+        return self._rows[chip_id].lonlat
+
     @cached_property
     def _rows(self) -> dict[str, _Row]:
         footprints = self.chips.geometry

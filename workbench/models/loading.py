@@ -87,6 +87,12 @@ def find_facts(name: str) -> Facts:
     raise unknown_name("backbone", name, {*BACKBONES, *FAMILIES}, "wb.backbones()")
 
 
+def encodings(name: str) -> tuple[str, ...]:
+    """Return which of `"time"` and `"location"` a named backbone, or any of a family, encodes."""
+    facts = find_facts(name)
+    return facts.coords if name in BACKBONES else FAMILIES[facts.family].encodings
+
+
 def _checked(family: type[Backbone], architecture: Mapping[str, Any]) -> Mapping[str, Any]:
     general = {"self", "bands", "image_size", "num_frames", "coords"}
     known = [name for name in inspect.signature(family.__init__).parameters if name not in general]
