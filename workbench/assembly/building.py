@@ -18,7 +18,7 @@ from workbench.models import load_backbone
 from workbench.models.backbones import Backbone
 from workbench.models.decoders import DECODERS
 from workbench.models.loading import Weights, find_facts
-from workbench.models.segmenter import Normalize, Segmenter
+from workbench.models.segmenter import Segmenter
 from workbench.models.spectral_index import IndexModel
 from workbench.recipe import AnyRecipe, Recipe, SpectralIndex, recipe_from_json
 
@@ -146,7 +146,7 @@ def _segmenter(
     digest = None if recipe.peft.saves_backbone else backbone.weights_hash()
     with _seeded(recipe.seed):
         adapter = recipe.peft.apply(backbone)
-    model = Segmenter(Normalize(mean, std), backbone, decoder)
+    model = Segmenter(backbone.input_layer(mean, std), backbone, decoder)
     model.adapter = adapter
     model.coords = recipe.coords
     model.description = replace(description, mean=mean, std=std, weights_hash=digest)

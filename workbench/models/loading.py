@@ -13,7 +13,7 @@ from torch import Tensor
 
 from workbench.data.bands import canonical_all
 from workbench.errors import RecipeError, WeightsError, unknown_name
-from workbench.models.backbones import BACKBONES, FAMILIES, HLS_BANDS, Backbone, Facts
+from workbench.models.backbones import BACKBONES, FAMILIES, Backbone, Facts
 from workbench.models.hub import download
 from workbench.models.weights import State, assign_state, read_state, unwrap_state
 from workbench.storage import read_json
@@ -83,7 +83,7 @@ def find_facts(name: str) -> Facts:
     if name in BACKBONES:
         return BACKBONES[name]
     if name in FAMILIES:
-        return Facts(name=name, family=name, bands=HLS_BANDS)
+        return Facts(name=name, family=name, bands=FAMILIES[name].default_bands)
     raise unknown_name("backbone", name, {*BACKBONES, *FAMILIES}, "wb.backbones()")
 
 
@@ -134,6 +134,9 @@ def _shipped(facts: Facts, suffix: str) -> Path | None:
 def _statistics(
     facts: Facts, bands: tuple[str, ...]
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[None, None]:
+    shared = FAMILIES[facts.family].statistics
+    if shared and all(band in shared for band in bands):
+        return tuple(shared[band][0] for band in bands), tuple(shared[band][1] for band in bands)
     mean, std = facts.mean, facts.std
     if card := _shipped(facts, ".json"):
         if not card.is_file():

@@ -12,27 +12,12 @@ from torch import Tensor, nn
 from workbench.errors import BandError, DataError
 from workbench.models.backbones import Backbone
 from workbench.models.decoders import Decoder
+from workbench.models.layers import Normalize
 from workbench.models.metadata import Dates, LonLat
 
+__all__ = ["Normalize", "Segmenter", "pad_to_multiple"]
+
 T = TypeVar("T")
-
-
-class Normalize(nn.Module):
-    """Z-scores by band; pixels that are not valid (NaN, infinite) become 0, the band's mean."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return the z-scores of ``(B, C, ..., H, W)``."""
-        shape = (-1,) + (1,) * (image.ndim - 2)
-        scores = (image - self.mean.view(shape)) / self.std.view(shape)
-        return torch.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 class Segmenter(nn.Module):
@@ -48,7 +33,7 @@ class Segmenter(nn.Module):
     description: Any = None
     coords: tuple[str, ...] = ()
 
-    def __init__(self, normalize: Normalize, backbone: Backbone, decoder: Decoder) -> None:
+    def __init__(self, normalize: nn.Module, backbone: Backbone, decoder: Decoder) -> None:
         super().__init__()
         self.normalize = normalize
         self.backbone = backbone

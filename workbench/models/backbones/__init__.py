@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from workbench.errors import RecipeError
+from workbench.models.layers import Normalize
 from workbench.models.metadata import Dates, LonLat
 from workbench.models.weights import State, state_hash
 from workbench.registry import Registry, import_plugins
@@ -42,10 +43,17 @@ class Backbone(nn.Module):
         pretrained: Whether the weights were learned before.
         derived: Names of buffers that follow from the architecture and the image size.
         encodings: Which of `"time"` and `"location"` the family can encode.
+        extras: Which of `"gsd"` and `"month"` the family takes beside them.
+        default_bands: Bands where none are asked for and a name says no others.
+        statistics: Mean and standard deviation by band, in physical units, that all published
+            weights of the family share.
     """
 
     derived: ClassVar[frozenset[str]] = frozenset()
     encodings: ClassVar[tuple[str, ...]] = ()
+    extras: ClassVar[tuple[str, ...]] = ()
+    default_bands: ClassVar[tuple[str, ...]] = HLS_BANDS
+    statistics: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     name: str
     bands: tuple[str, ...]
@@ -68,13 +76,66 @@ class Backbone(nn.Module):
         time: Tensor | None = None,
         location: Tensor | None = None,
         *,
+        gsd: float | Tensor | None = None,
+        month: int | Tensor | None = None,
         blocks: Sequence[int] | None = None,
     ) -> list[Tensor]:
         """Return feature maps ``(B, D, H, W)`` of all blocks, or of those asked for.
 
         All blocks run whatever is asked for; `blocks=()` returns an empty list.
+
+        Args:
+            image: What `prepare` returns.
+            time: What `encode` returns.
+            location: Likewise.
+            gsd: Metres a pixel, of all images or ``(B,)`` of each.
+            month: Month of all images, or ``(B,)`` or ``(B, T)`` of each, 0 (January) to 11.
+            blocks: Indices of blocks; negative ones count from the end.
+
+        Raises:
+            RecipeError: Something is given that the family does not take.
         """
         raise NotImplementedError
+
+    def refuse(self, **given: object) -> None:
+        """Raise the error of metadata that the family does not take, where it is not None."""
+        wrong = [name for name, value in given.items() if value is not None]
+        if wrong:
+            takes = " and ".join((*self.encodings, *self.extras)) or "nothing"
+            raise RecipeError(
+                f"{self.name} takes no {' and no '.join(wrong)}; beside the image it takes {takes}."
+            )
+
+    def input_layer(self, mean: Sequence[float], std: Sequence[float]) -> nn.Module:
+        """Return the module that makes the input from physical units; NaN is not valid.
+
+        Args:
+            mean: Mean by band in physical units: the weights' own, or a dataset's.
+            std: Standard deviation likewise.
+        """
+        return Normalize(mean, std)
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """Return the input for an image in physical units, by the weights' own statistics.
+
+        An untrained network without statistics takes the image as it is.
+
+        Args:
+            image: ``(B, C, H, W)`` or ``(B, C, T, H, W)``: reflectance 0 to 1, SAR in decibel;
+                NaN where not valid.
+
+        Raises:
+            RecipeError: The weights have no statistics for these bands.
+        """
+        mean, std = self.mean, self.std
+        if mean is None or std is None:
+            if self.pretrained:
+                raise RecipeError(
+                    f"{self.name!r} has no statistics for the bands {', '.join(self.bands)}; scale "
+                    "images as its weights expect them."
+                )
+            mean, std = (0.0,) * len(self.bands), (1.0,) * len(self.bands)
+        return self.input_layer(mean, std).to(image.device)(image)
 
     def encode(
         self,
@@ -129,10 +190,30 @@ class Backbone(nn.Module):
 
 @dataclass(frozen=True)
 class Source:
-    """A file on the Hugging Face hub."""
+    """A file on the Hugging Face hub, with what a public source states of it.
+
+    Attributes:
+        repo: Owner and name of the repository.
+        file: Path of the file in it.
+        revision: Commit. The hub knows only whole ones (40 digits); an abbreviated one says
+            where the other facts were read.
+        size_bytes: Size of the file.
+        sha256: SHA-256 of the file, or its first digits as in the file names of torch.hub.
+    """
 
     repo: str
     file: str
+    revision: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+    @property
+    def full_revision(self) -> str | None:
+        """The commit, where it is known in full."""
+        return self.revision if self.revision and len(self.revision) == 40 else None
+
+    def __str__(self) -> str:
+        return f"{self.file} of {self.repo}"
 
 
 @dataclass(frozen=True)

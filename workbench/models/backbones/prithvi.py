@@ -159,6 +159,8 @@ class Prithvi(Backbone):
         time: Tensor | None = None,
         location: Tensor | None = None,
         *,
+        gsd: float | Tensor | None = None,
+        month: int | Tensor | None = None,
         blocks: Sequence[int] | None = None,
     ) -> list[Tensor]:
         """Return the feature maps ``(B, T*D, h, w)`` of all blocks, or of those asked for.
@@ -168,8 +170,11 @@ class Prithvi(Backbone):
                 patch.
             time: ``(B, T, 2)``: year and day of the year; without it that term is left out.
             location: ``(B, 2)``: latitude and longitude in degrees, likewise.
+            gsd: Not taken.
+            month: Not taken.
             blocks: Indices of blocks; negative ones count from the end.
         """
+        self.refuse(gsd=gsd, month=month)
         self._check(image)
         wanted = self._indices(blocks)
         frames = image[:, :, None] if image.ndim == 4 else image
