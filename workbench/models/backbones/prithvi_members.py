@@ -27,6 +27,11 @@ SMALL_DECODERS: dict[str, dict[str, Any]] = {
     "fcn": {"channels": 128, "num_convs": 4},
 }
 
+# What the hub's page of a file states, read at this commit.
+STATED: dict[str, dict[str, Any]] = {
+    "Prithvi_EO_V2_100M_TL.pt": {"revision": "9bf8f858", "size_bytes": 454_660_610},
+}
+
 
 def _published(
     name: str, size: tuple[int, int, int], hub: str, *, patch: int = 16, version: int = 2
@@ -45,7 +50,7 @@ def _published(
             "embed_dim": dim, "depth": depth, "num_heads": heads, "patch_size": patch,
         },
         decoders=SMALL_DECODERS if size is TINY else PAPER_DECODERS,
-        source=Source(f"ibm-nasa-geospatial/{hub}", file),
+        source=Source(f"ibm-nasa-geospatial/{hub}", file, **STATED.get(file, {})),
         about="pre-trained on Harmonized Landsat Sentinel-2, "
         + ("contiguous US" if version == 1 else "global"),
     )  # fmt: skip
