@@ -18,17 +18,28 @@ if TYPE_CHECKING:
     from workbench.data import Dataset, Split, load
     from workbench.evaluation import Comparison, Scores, compare, evaluate
     from workbench.fitting import fit, resume
-    from workbench.peft import FullFineTuning, LinearProbe, LoRA
+    from workbench.peft import (
+        IA3,
+        BitFit,
+        FullFineTuning,
+        LastBlocks,
+        LinearProbe,
+        LoRA,
+        NormTuning,
+    )
     from workbench.plots import plot
     from workbench.prediction import predict, to_cog
     from workbench.recipe import Recipe, SpectralIndex, baselines
     from workbench.runs import Run, list_runs, open_run
 
+# fmt: off
 _NAMES = {
     "workbench.catalog": ("open_catalog", "Catalog", "Collection"),
     "workbench.data": ("load", "Dataset", "Split"),
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
-    "workbench.peft": ("LinearProbe", "LoRA", "FullFineTuning"),
+    "workbench.peft": (
+        "LinearProbe", "LoRA", "FullFineTuning", "IA3", "BitFit", "NormTuning", "LastBlocks",
+    ),
     "workbench.assembly": ("build_model", "load_model", "backbones", "decoders", "peft_methods"),
     "workbench.fitting": ("fit", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
@@ -37,6 +48,7 @@ _NAMES = {
     "workbench.plots": ("plot",),
     "workbench.checkup": ("doctor",),
 }
+# fmt: on
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
@@ -44,6 +56,7 @@ __all__ = [
     "load", "Dataset", "Split",
     "Recipe", "SpectralIndex", "baselines",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
+    "IA3", "BitFit", "NormTuning", "LastBlocks",
     "backbones", "decoders", "build_model", "load_model",
     "fit", "resume", "Run", "open_run", "list_runs",
     "evaluate", "Scores", "compare", "Comparison",

@@ -26,5 +26,6 @@ def test_a_backbones_row_has_its_size_and_the_methods_that_fit() -> None:
 
 def test_a_methods_row_writes_its_options_out() -> None:
     assert wb.peft_methods()["lora"]["options"] == (
-        "LoRA(rank=16, alpha=16, dropout=0.0, targets=('q', 'v', 'fc1', 'fc2'))"
+        "LoRA(rank=16, alpha=16, dropout=0.0, targets=('q', 'v', 'fc1', 'fc2'), "
+        "dora=False, rslora=False, initialization='kaiming')"
     )
