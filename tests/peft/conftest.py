@@ -13,6 +13,7 @@ from workbench.models.backbones import Backbone
 
 # A new family is tested by naming a small size of it here.
 SMALL: dict[str, dict[str, Any]] = {
+    "clay": {"embed_dim": 32, "depth": 4, "num_heads": 2, "dim_head": 16, "patch_size": 8},
     "prithvi": {"embed_dim": 32, "depth": 4, "num_heads": 2, "patch_size": 8, "image_size": 32},
     "unet_encoder": {"widths": (8, 16, 32)},
 }

@@ -14,8 +14,8 @@ Dates = str | datetime.date | Sequence[str | datetime.date]
 LonLat = tuple[float, float]
 
 
-def parse_dates(dates: Dates | Sequence[Dates]) -> list[list[datetime.date]]:
-    """Return the dates of the frames of every image.
+def parse_dates(dates: Dates | Sequence[Dates]) -> list[list[datetime.datetime]]:
+    """Return the dates of the frames of every image, at midnight where no time of day is given.
 
     Args:
         dates: A date or a list of frames' dates for each image; one date alone is one image.
@@ -57,9 +57,9 @@ def _is_one(entry: object) -> bool:
     return isinstance(entry, str) or not hasattr(entry, "__len__")
 
 
-def _parse(entry: object) -> datetime.date:
+def _parse(entry: object) -> datetime.datetime:
     try:
-        return datetime.date.fromisoformat(str(entry)[:10])
+        return datetime.datetime.fromisoformat(str(entry))
     except ValueError:
         raise DataError(
             f"{entry!r} is not a date; expected an ISO date such as '2018-03-14'."
