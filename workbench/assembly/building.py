@@ -136,16 +136,17 @@ def _segmenter(
         )
     recipe.peft.require_fit(backbone)
     mean, std = _statistics(recipe, backbone, given)
+    digest = None if recipe.peft.saves_backbone else backbone.weights_hash()
     with _seeded(recipe.seed):
+        adapter = recipe.peft.apply(backbone)
+    with _seeded(recipe.seed):
+        # After the adapter, which may change what features there are.
         decoder = DECODERS[recipe.decoder](
             backbone.num_features,
             backbone.strides,
             len(description.classes),
             **find_facts(recipe.backbone).decoders.get(recipe.decoder, {}),
         )
-    digest = None if recipe.peft.saves_backbone else backbone.weights_hash()
-    with _seeded(recipe.seed):
-        adapter = recipe.peft.apply(backbone)
     model = Segmenter(backbone.input_layer(mean, std), backbone, decoder)
     model.adapter = adapter
     model.coords = recipe.coords
