@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from workbench import errors
-    from workbench.assembly import backbones, build_model, decoders, load_model, peft_methods
+    from workbench.assembly import backbones, build_model, decoders, load_model, merge, peft_methods
     from workbench.catalog import Catalog, Collection, open_catalog
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, load
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from workbench.fitting import fit, resume
     from workbench.peft import (
         IA3,
+        VPT,
         BitFit,
+        EarthAdapter,
         FullFineTuning,
         LastBlocks,
         LinearProbe,
         LoRA,
         NormTuning,
+        ViTAdapter,
     )
     from workbench.plots import plot
     from workbench.prediction import predict, to_cog
@@ -39,8 +42,11 @@ _NAMES = {
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
     "workbench.peft": (
         "LinearProbe", "LoRA", "FullFineTuning", "IA3", "BitFit", "NormTuning", "LastBlocks",
+        "VPT", "ViTAdapter", "EarthAdapter",
     ),
-    "workbench.assembly": ("build_model", "load_model", "backbones", "decoders", "peft_methods"),
+    "workbench.assembly": (
+        "build_model", "load_model", "merge", "backbones", "decoders", "peft_methods",
+    ),
     "workbench.fitting": ("fit", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
@@ -56,8 +62,8 @@ __all__ = [
     "load", "Dataset", "Split",
     "Recipe", "SpectralIndex", "baselines",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
-    "IA3", "BitFit", "NormTuning", "LastBlocks",
-    "backbones", "decoders", "build_model", "load_model",
+    "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",
+    "backbones", "decoders", "build_model", "load_model", "merge",
     "fit", "resume", "Run", "open_run", "list_runs",
     "evaluate", "Scores", "compare", "Comparison",
     "predict", "to_cog", "plot",
