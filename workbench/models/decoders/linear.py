@@ -14,6 +14,9 @@ from workbench.models.decoders import DECODERS, Decoder
 class LinearDecoder(Decoder):
     """One transposed convolution, kernel and stride a patch, on the last feature map.
 
+    The coarsest map of a pyramid is taken to 16 times its resolution, as that of the ViT-Adapter
+    is in the reference.
+
     Source: TerraTorch 1.2.13, LinearDecoder; its following 1x1 convolution between classes is
     left out, because two linear layers in a row are one.
     """
@@ -25,9 +28,10 @@ class LinearDecoder(Decoder):
     ) -> None:
         super().__init__(num_features, strides, num_classes)
         self.blocks = (len(num_features) - 1,)
-        patch = strides[-1]
+        plain = len(set(strides)) == 1
+        patch = strides[-1] if plain else min(strides[-1], 16)
         self.conv = nn.ConvTranspose2d(num_features[-1], num_classes, patch, patch)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Return scores ``(B, K, H, W)`` at the resolution of the image."""
+        """Return scores ``(B, K, H, W)``, of a plain ViT at the resolution of the image."""
         return self.conv(features[-1])
