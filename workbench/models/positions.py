@@ -76,3 +76,14 @@ def sincos_2d(dim: int, grid: tuple[int, int], gsd: Tensor) -> Tensor:
     y = torch.arange(rows, device=gsd.device).repeat_interleave(columns)[:, None] * omega
     x = torch.arange(columns, device=gsd.device).repeat(rows)[:, None] * omega
     return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], dim=-1)
+
+
+def sincos_halved(values: Tensor, dim: int) -> Tensor:
+    """Encode numbers ``(N,)`` as ``(N, dim)``: as `sincos`, with a quarter of the exponents.
+
+    Source: nasaharvest/galileo (single_file_galileo.py, get_1d_sincos_pos_embed_from_grid_torch),
+    whose exponents are divided by two where other tables' are multiplied.
+    """
+    steps = torch.arange(dim // 2, dtype=values.dtype, device=values.device) / dim / 2
+    angles = values[:, None] * (1.0 / 10000**steps)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
