@@ -14,7 +14,7 @@ from workbench.assembly import build_model, load_model, save_model
 from workbench.errors import BandError, DataError, RecipeError, WeightsError
 from workbench.models import load_backbone
 from workbench.models.backbones import BACKBONES, FAMILIES, Backbone
-from workbench.models.backbones.galileo import STATISTICS
+from workbench.models.backbones._galileo_input import STATISTICS
 from workbench.recipe import Recipe
 
 NANO = SHARED / "real" / "galileo_nano" / "encoder.pt"

@@ -13,40 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workbench.errors import BandError, DataError, RecipeError
-from workbench.models.backbones import FAMILIES, Backbone, Facts, Source, publish
+from workbench.errors import DataError, RecipeError
+from workbench.models.backbones import FAMILIES, Backbone
+from workbench.models.backbones._galileo_input import (
+    GROUPS,
+    SENTINEL_2,
+    STATISTICS,
+    GalileoInput,
+    groups_of,
+)
 from workbench.models.backbones._plain import block_indices, gsd_tensor, require_image
-from workbench.models.layers import Normalize
 from workbench.models.metadata import Dates, LonLat, parse_dates
 from workbench.models.positions import sincos_halved
 from workbench.models.weights import State
 
-# Groups of bands that share a token, in the order of the checkpoints.
-GROUPS = {
-    "S1": ("VV", "VH"),
-    "S2_RGB": ("BLUE", "GREEN", "RED"),
-    "S2_Red_Edge": ("RED_EDGE_1", "RED_EDGE_2", "RED_EDGE_3"),
-    "S2_NIR_10m": ("NIR_BROAD",),
-    "S2_NIR_20m": ("NIR_NARROW",),
-    "S2_SWIR": ("SWIR_1", "SWIR_2"),
-    "NDVI": ("NDVI",),
-}
-# config/normalization.json, "13"; there Sentinel-2 in reflectance x 10 000, Sentinel-1 in decibel.
-STATISTICS = {
-    "VV": (-11.728724389184965, 4.887145774840316),
-    "VH": (-18.85558188024017, 5.730270320384293),
-    "BLUE": (0.13953408730676722, 0.09177041440370853),
-    "GREEN": (0.13384026921784578, 0.09132988423581528),
-    "RED": (0.134309883810357, 0.1092678723527555),
-    "RED_EDGE_1": (0.15438607982512297, 0.10472206083460424),
-    "RED_EDGE_2": (0.21862022069512263, 0.10480101111656767),
-    "RED_EDGE_3": (0.25250932853316694, 0.11436903026819996),
-    "NIR_BROAD": (0.24103377187373408, 0.1098979177731649),
-    "NIR_NARROW": (0.27502854646886753, 0.1204472755085893),
-    "SWIR_1": (0.2234911100061487, 0.11459774063078878),
-    "SWIR_2": (0.14745311266077113, 0.09802429840007796),
-}
-NDVI_STATISTICS = (0.2892116502999044, 0.2720939024500081)
 # Side in pixels that the weights of patches are stored for, and most dates of an image.
 STORED_PATCH, MAX_FRAMES = 8, 24
 # June: construct_galileo_input's where no month is known.
@@ -56,34 +36,6 @@ BASE_GSD = 10.0
 # Inputs that are no images: weather, night lights, terrain, land cover, place.
 _DROPPED = ("space_embed.", "time_embed.", "static_embed.", "sp_channel_embed",
             "t_channel_embed", "st_channel_embed")  # fmt: skip
-
-
-class GalileoInput(Normalize):
-    """Bands scaled so that two standard deviations below and above the mean become 0 and 1.
-
-    NDVI follows as one more channel where red and the broad near infrared are there. Pixels that
-    are not valid count as the mean of their band.
-    """
-
-    def __init__(
-        self, mean: Sequence[float], std: Sequence[float], ndvi: tuple[int, int] | None
-    ) -> None:
-        super().__init__(mean, std)
-        self.ndvi = ndvi
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return ``(B, C or C + 1, ..., H, W)`` for physical units."""
-        shape = (-1,) + (1,) * (image.ndim - 2)
-        mean, std = self.mean.view(shape), self.std.view(shape)
-        image = torch.where(image.isfinite(), image, mean)
-        scaled = _within_two_deviations(image, mean, std)
-        if self.ndvi is None:
-            return scaled
-        red, infrared = image[:, self.ndvi[0]], image[:, self.ndvi[1]]
-        total = red + infrared
-        lit = total > 0
-        ndvi = torch.where(lit, (infrared - red) / torch.where(lit, total, 1.0), 0.0)
-        return torch.cat([scaled, _within_two_deviations(ndvi, *NDVI_STATISTICS)[:, None]], dim=1)
 
 
 class _PatchEmbed(nn.Module):
@@ -149,7 +101,7 @@ class Galileo(Backbone):
     derived = frozenset({"pos_embed", "month_embed"})
     encodings = ("time",)
     extras = ("gsd", "month")
-    default_bands = tuple(STATISTICS)[2:]
+    default_bands = SENTINEL_2
     statistics = STATISTICS
     pos_embed: Tensor
     month_embed: Tensor
@@ -170,7 +122,7 @@ class Galileo(Backbone):
         super().__init__()
         _check_architecture(embed_dim, num_heads, patch_size, num_frames)
         self.bands = bands
-        self.groups = _groups(bands)
+        self.groups = groups_of(bands)
         self.patch_size = patch_size
         self.size_multiple = 2 * patch_size
         self.num_features = (embed_dim,) * depth
@@ -314,10 +266,6 @@ class Galileo(Backbone):
         return fitted
 
 
-def _within_two_deviations(values: Tensor, mean: Tensor | float, std: Tensor | float) -> Tensor:
-    return (values - (mean - 2 * std)) / (4 * std)
-
-
 @functools.cache
 def _resizing(patch: int) -> Tensor:
     """Return ``(patch², 64)``: the pseudo-inverse of resizing a stored patch to another side.
@@ -364,26 +312,6 @@ def _months(time: Tensor | None, month: int | Tensor | None, frames: Tensor) -> 
     return table.expand(shape).long()
 
 
-def _groups(bands: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the groups that bands make up; a group is there as a whole or not at all."""
-    known = [band for group in GROUPS.values() for band in group]
-    problems = [f"knows no {band}" for band in bands if band not in known]
-    there = {*bands, *(("NDVI",) if {"RED", "NIR_BROAD"} <= set(bands) else ())}
-    for group, members in GROUPS.items():
-        missing = [band for band in members if band not in there]
-        if missing and len(missing) < len(members):
-            problems.append(f"takes {', '.join(members)} together ({group}), not without "
-                            f"{', '.join(missing)}")  # fmt: skip
-    groups = tuple(group for group, members in GROUPS.items() if set(members) <= there)
-    if problems or not groups:
-        raise BandError(
-            f"Galileo {'; '.join(problems) or 'needs bands'}. It takes any of these groups: "
-            f"{'; '.join(' '.join(GROUPS[group]) for group in list(GROUPS)[:-1])}. Choose with "
-            "bands=[…]."
-        )
-    return groups
-
-
 def _check_architecture(dim: int, num_heads: int, patch: int, num_frames: int) -> None:
     if dim % 16 or dim % num_heads:
         raise RecipeError(
@@ -394,31 +322,3 @@ def _check_architecture(dim: int, num_heads: int, patch: int, num_frames: int) -
         raise RecipeError(f"patch_size={patch}: Galileo was trained with 1 to {STORED_PATCH}.")
     if not 1 <= num_frames <= MAX_FRAMES:
         raise RecipeError(f"num_frames={num_frames}: Galileo takes 1 to {MAX_FRAMES} dates.")
-
-
-def _published(size: str, dim: int, depth: int, heads: int, channels: tuple[int, ...]) -> Facts:
-    return Facts(
-        name=f"galileo_{size}",
-        family="galileo",
-        bands=Galileo.default_bands,
-        image_size=64,
-        coords=("time",),
-        architecture={"embed_dim": dim, "depth": depth, "num_heads": heads},
-        # Ours: in proportion to the embedding; three stages take its patch of 8 to its pixels.
-        decoders={
-            "unet": {"channels": channels},
-            "upernet": {"channels": channels[1]},
-            "fcn": {"channels": channels[0], "num_convs": 3},
-        },
-        source=Source("nasaharvest/galileo", f"models/{size}/encoder.pt"),
-        licence="MIT",
-        about="pre-trained on Sentinel-1 and -2 and more, global; one token a group of bands",
-    )
-
-
-# data/models/nano/config.json, config/models/tiny.json and base.json.
-publish(
-    _published("nano", 128, 4, 8, (128, 64, 32, 16)),
-    _published("tiny", 192, 12, 3, (128, 64, 32, 16)),
-    _published("base", 768, 12, 12, (512, 256, 128, 64)),
-)
