@@ -120,7 +120,7 @@ class Recipe(Options):
         options = (f"{name}{'+'.join(v) if isinstance(v, tuple) else v}" for name, v in changed)
         told = [] if self.metadata == "none" else [f"metadata-{self.metadata}"]
         kind = self.peft.kind.replace("_", "-")
-        return "-".join([self.backbone, kind, *options, self.decoder, *told])
+        return "-".join([self.backbone.replace("/", "-"), kind, *options, self.decoder, *told])
 
     @property
     def from_scratch(self) -> bool:
