@@ -140,6 +140,11 @@ def test_several_frames_and_too_few_blocks_do_not_fit() -> None:
         ViTAdapter().apply(few)
 
 
+def test_several_tokens_a_patch_do_not_fit(small: Build) -> None:
+    with pytest.raises(RecipeError, match=r"it has more than one token a patch. Methods"):
+        ViTAdapter().apply(small("galileo"))
+
+
 def test_files_hold_its_statistics_and_nothing_of_the_backbone(
     small: Build, tmp_path: Path
 ) -> None:
