@@ -12,7 +12,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from workbench import errors
-    from workbench.assembly import backbones, build_model, decoders, load_model, merge, peft_methods
+    from workbench.assembly import (
+        backbones,
+        build_model,
+        decoders,
+        describe,
+        load_model,
+        merge,
+        peft_methods,
+    )
     from workbench.catalog import Catalog, Collection, open_catalog
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, load
@@ -45,7 +53,8 @@ _NAMES = {
         "VPT", "ViTAdapter", "EarthAdapter",
     ),
     "workbench.assembly": (
-        "build_model", "load_model", "merge", "backbones", "decoders", "peft_methods",
+        "build_model", "load_model", "merge", "describe",
+        "backbones", "decoders", "peft_methods",
     ),
     "workbench.fitting": ("fit", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
@@ -63,7 +72,7 @@ __all__ = [
     "Recipe", "SpectralIndex", "baselines",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",
-    "backbones", "decoders", "build_model", "load_model", "merge",
+    "backbones", "decoders", "describe", "build_model", "load_model", "merge",
     "fit", "resume", "Run", "open_run", "list_runs",
     "evaluate", "Scores", "compare", "Comparison",
     "predict", "to_cog", "plot",
