@@ -5,6 +5,9 @@ from __future__ import annotations
 from workbench.models.backbones import Facts, Source, publish
 from workbench.models.backbones._galileo_input import SENTINEL_2
 
+# Of all three sizes. Source: allenai/rslearn (rslearn/models/galileo/galileo.py).
+REVISION = "f039dd5dde966a931baeda47eb680fa89b253e4e"
+
 
 def _published(size: str, dim: int, depth: int, heads: int, channels: tuple[int, ...]) -> Facts:
     return Facts(
@@ -20,7 +23,7 @@ def _published(size: str, dim: int, depth: int, heads: int, channels: tuple[int,
             "upernet": {"channels": channels[1]},
             "fcn": {"channels": channels[0], "num_convs": 3},
         },
-        source=Source("nasaharvest/galileo", f"models/{size}/encoder.pt"),
+        source=Source("nasaharvest/galileo", f"models/{size}/encoder.pt", revision=REVISION),
         licence="MIT",
         about="pre-trained on Sentinel-1 and -2 and more, global; one token a group of bands",
     )
