@@ -47,6 +47,18 @@ def recorded(source: Source) -> dict[str, Any] | None:
     return read_json(path) if path.is_file() else None
 
 
+def standing(source: Source) -> str:
+    """Return what a file is checked against: `pinned`, `recorded` or `not yet downloaded`."""
+    if source.sha256:
+        return "pinned"
+    return "recorded" if recorded(source) else "not yet downloaded"
+
+
+def size_bytes(source: Source) -> int | None:
+    """Return the size of a file as published or recorded; None before it is known."""
+    return source.size_bytes or (recorded(source) or {}).get("size_bytes")
+
+
 def record_path(source: Source) -> Path:
     """Return where the first download of a file is recorded."""
     return cache_dir() / "weights" / f"{source.repo}/{source.file}.json".replace("/", "--")
