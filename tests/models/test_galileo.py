@@ -181,6 +181,10 @@ def test_what_it_does_not_take_is_said() -> None:
         model(image[:, :10])
     with pytest.raises(RecipeError, match="patch_size=16: Galileo was trained with 1 to 8"):
         small(patch_size=16)
+    with pytest.raises(
+        RecipeError, match=r"\['location'\] are not among \['time'\], which Galileo"
+    ):
+        small(coords=("time", "location"))
     with pytest.raises(RecipeError, match="embed_dim=40 must be a multiple of 16"):
         small(embed_dim=40)
 

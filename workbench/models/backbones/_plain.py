@@ -38,6 +38,16 @@ def require_image(backbone: Backbone, image: Tensor, channels: Sequence[str]) ->
         )
 
 
+def require_coords(family: type[Backbone], coords: Sequence[str]) -> None:
+    """Raise the error of metadata that a family has no encoding of."""
+    unknown = [coord for coord in coords if coord not in family.encodings]
+    if unknown:
+        raise RecipeError(
+            f"coords={list(coords)}: {unknown} are not among {list(family.encodings)}, which "
+            f"{family.__name__} encodes."
+        )
+
+
 def gsd_tensor(gsd: float | Tensor | None, default: float, image: Tensor) -> Tensor:
     """Return metres a pixel as ``(1,)``, or ``(B,)`` where every image has its own."""
     given = torch.as_tensor(default if gsd is None else gsd, dtype=torch.float32)

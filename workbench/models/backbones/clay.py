@@ -17,7 +17,12 @@ from torch import Tensor, nn
 from workbench.data.bands import BANDS
 from workbench.errors import BandError, DataError, RecipeError, WeightsError
 from workbench.models.backbones import FAMILIES, Backbone, Facts, Source, publish
-from workbench.models.backbones._plain import block_indices, gsd_tensor, require_image
+from workbench.models.backbones._plain import (
+    block_indices,
+    gsd_tensor,
+    require_coords,
+    require_image,
+)
 from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
 from workbench.models.positions import sincos_2d, sincos_closed
 from workbench.models.weights import State
@@ -156,6 +161,7 @@ class Clay(Backbone):
         wavelengths_nm: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
+        require_coords(Clay, coords)
         if num_frames != 1:
             raise RecipeError(f"Clay takes one frame; num_frames={num_frames}.")
         if embed_dim % 4 or embed_dim < 16:

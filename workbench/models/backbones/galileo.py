@@ -22,7 +22,12 @@ from workbench.models.backbones._galileo_input import (
     GalileoInput,
     groups_of,
 )
-from workbench.models.backbones._plain import block_indices, gsd_tensor, require_image
+from workbench.models.backbones._plain import (
+    block_indices,
+    gsd_tensor,
+    require_coords,
+    require_image,
+)
 from workbench.models.metadata import Dates, LonLat, parse_dates
 from workbench.models.positions import sincos_halved
 from workbench.models.weights import State
@@ -120,6 +125,7 @@ class Galileo(Backbone):
         mlp_ratio: float = 4.0,
     ) -> None:
         super().__init__()
+        require_coords(Galileo, coords)
         _check_architecture(embed_dim, num_heads, patch_size, num_frames)
         self.bands = bands
         self.groups = groups_of(bands)
