@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         merge,
         peft_methods,
     )
+    from workbench.assembly.terratorch import import_terratorch
     from workbench.catalog import Catalog, Collection, open_catalog
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, load
@@ -56,6 +57,7 @@ _NAMES = {
         "build_model", "load_model", "merge", "describe",
         "backbones", "decoders", "peft_methods",
     ),
+    "workbench.assembly.terratorch": ("import_terratorch",),
     "workbench.fitting": ("fit", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
@@ -73,7 +75,7 @@ __all__ = [
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",
     "backbones", "decoders", "describe", "build_model", "load_model", "merge",
-    "fit", "resume", "Run", "open_run", "list_runs",
+    "fit", "resume", "Run", "open_run", "list_runs", "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "predict", "to_cog", "plot",
     "doctor", "errors",

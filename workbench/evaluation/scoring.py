@@ -129,7 +129,7 @@ def _check(run: Run, split: Split, parts: dict[str, Dataset], *, own: bool) -> N
             f"was trained on {', '.join(trained)}. Name them alike (classes=…) where they mean "
             "the same."
         )
-    if own:
+    if own or run.imported:  # Nobody knows what an imported model has seen.
         return
     seen = _seen(run.split, parts)
     if seen:
@@ -175,6 +175,8 @@ def _is_baseline(recipe: AnyRecipe) -> bool:
 
 def _recipe_key(run: Run) -> str:
     given = {name: value for name, value in run.recipe.to_json()["given"].items() if name != "seed"}
+    if run.imported:
+        return _digest([run.recipe.kind, given, str(run.folder)])
     split = run.split
     return _digest([run.recipe.kind, given, split.dataset.hash, split.parts["train"],
                     split.parts["val"]])
