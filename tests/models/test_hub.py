@@ -37,6 +37,7 @@ class Hub(ThreadingHTTPServer):
         self.answer = 200
         self.get_answer = 200
         self.content = CONTENT
+        self.etag = hashlib.sha1(CONTENT).hexdigest()
         self.sends = len(CONTENT)
         self.heals = False
         self.delay_s = 0.0
@@ -72,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(code)
         if code < 400:
             self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("ETag", f'"{hashlib.sha1(self.server.content).hexdigest()}"')
+            self.send_header("ETag", f'"{self.server.etag}"')
             self.send_header("Content-Length", str(length))
         elif code == 404:
             self.send_header("X-Error-Code", "EntryNotFound")
@@ -143,6 +144,24 @@ def test_a_file_with_the_wrong_hash_is_refused_and_removed(server: Hub, tmp_path
             download(wrong)
         assert not files_of(tmp_path / "hub")
     assert recorded(wrong) is None
+
+
+def test_a_file_that_is_not_what_the_hub_states_is_refused_and_removed(
+    server: Hub, tmp_path: Path
+) -> None:
+    server.etag = "0" * 64
+    with pytest.raises(WeightsError, match=rf"came with the SHA-256 {DIGEST}; the hub states 000"):
+        download(SOURCE)
+    assert not files_of(tmp_path / "hub")
+    server.etag = DIGEST
+    assert download(SOURCE).read_bytes() == CONTENT
+
+
+def test_a_longer_rest_of_another_time_is_not_gone_on_with(server: Hub, tmp_path: Path) -> None:
+    rest = tmp_path / "hub" / "models--someone--model" / "blobs"
+    rest.mkdir(parents=True)
+    (rest / f"{server.etag}.workbench.incomplete").write_bytes(CONTENT + b"more")
+    assert download(SOURCE).read_bytes() == CONTENT
 
 
 def test_a_file_that_changed_after_it_was_recorded_is_refused_and_removed(
@@ -238,7 +257,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1 << 16)
 
 
-def test_half_a_file_is_never_taken_for_the_whole(
+def test_half_a_file_is_never_taken_for_the_whole_and_the_next_call_goes_on(
     server: Hub, small_chunks: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(hub, "MAX_INTERRUPTIONS", 0)
@@ -248,6 +267,7 @@ def test_half_a_file_is_never_taken_for_the_whole(
     assert recorded(SOURCE) is None
     server.sends = len(CONTENT)
     assert download(SOURCE).read_bytes() == CONTENT
+    assert [span for _, span in server.asked("GET")] == [None, f"bytes={len(CONTENT) // 2}-"]
 
 
 def test_an_interrupted_download_goes_on_where_it_stopped(
@@ -264,7 +284,7 @@ def test_a_hub_that_is_none_is_told(server: Hub, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Handler, "start", lambda self, code, length: (
         self.send_response(200), self.send_header("Content-Length", "0"), self.end_headers()
     ))  # fmt: skip
-    with pytest.raises(WeightsError, match="broke off"):
+    with pytest.raises(WeightsError, match=r"at http://.* is no Hugging Face hub. Check HF_ENDP"):
         download(SOURCE)
 
 
@@ -272,7 +292,7 @@ def test_a_full_disk_is_told_as_such(server: Hub, monkeypatch: pytest.MonkeyPatc
     def full(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", full)
+    monkeypatch.setattr("huggingface_hub.file_download.http_get", full)
     with pytest.raises(OutOfSpaceError, match="No space left"):
         download(SOURCE)
 

@@ -152,7 +152,7 @@ def test_an_index_joins_the_files_beside_it(state: State, tmp_path: Path) -> Non
     joined = load_backbone("prithvi", weights=index, **SIZES).state_dict()
     assert all(torch.equal(joined[name], tensor) for name, tensor in state.items())
     (tmp_path / names[1]).unlink()
-    with pytest.raises(WeightsError, match="No weight file at .*00002-of-00002"):
+    with pytest.raises(WeightsError, match=r"No weight file at .*00002-of-00002"):
         read_state(index)
 
 

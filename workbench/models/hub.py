@@ -15,6 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from filelock import FileLock
 
 from workbench.errors import OutOfSpaceError, WeightsError
 from workbench.models.backbones import Source
@@ -84,7 +87,8 @@ def _fetch(source: Source, revision: str | None) -> Path:
     limit = _limit()
     try:
         with _quiet(source), out_of_space_explained(Path(constants.HF_HUB_CACHE)):
-            _ask(source, revision, endpoint, limit)
+            _transfer(source, _ask(source, revision, endpoint, limit), endpoint)
+            # It finds the file in its place, and links it by its name and commit.
             return Path(hf_hub_download(
                 source.repo, source.file, revision=revision, endpoint=endpoint, etag_timeout=limit
             ))  # fmt: skip
@@ -101,12 +105,12 @@ def _fetch(source: Source, revision: str | None) -> Path:
     except OSError as error:
         raise WeightsError(
             f"The download of {source} from {endpoint} broke off: {_first_line(error)} "
-            "Nothing broken was kept; call again."
+            "Call again to go on where it stopped."
         ) from error
 
 
-def _ask(source: Source, revision: str | None, endpoint: str, limit: float) -> None:
-    """Ask for the file's facts first: the library itself would retry for half a minute."""
+def _ask(source: Source, revision: str | None, endpoint: str, limit: float) -> Any:
+    """Return the hub's facts of a file, at once: the library would retry for half a minute."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     url = hf_hub_url(source.repo, source.file, revision=revision, endpoint=endpoint)
@@ -116,11 +120,53 @@ def _ask(source: Source, revision: str | None, endpoint: str, limit: float) -> N
         facts = pool.submit(get_hf_file_metadata, url, timeout=limit).result(limit)
     finally:
         pool.shutdown(wait=False)
+    if not facts.etag or not facts.commit_hash:
+        raise WeightsError(
+            f"What answers at {endpoint} is no Hugging Face hub. Check HF_ENDPOINT and the proxy, "
+            f"{_ELSEWHERE}."
+        )
     if source.size_bytes and facts.size and facts.size != source.size_bytes:
         raise WeightsError(
             f"{source} has {facts.size:,} bytes at {endpoint}; published were "
             f"{source.size_bytes:,}. It was not downloaded. {_ON_PURPOSE}"
         )
+    return facts
+
+
+def _transfer(source: Source, facts: Any, endpoint: str) -> None:
+    """Bring a file into the library's cache, going on with what an earlier call left of it.
+
+    The library goes on within a call only, and starts anew in the next.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import http_get, repo_folder_name
+    from huggingface_hub.utils import build_hf_headers
+
+    folder = repo_folder_name(repo_id=source.repo, repo_type="model")
+    place = Path(constants.HF_HUB_CACHE) / folder / "blobs" / facts.etag
+    part = place.with_name(f"{place.name}.workbench.incomplete")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    headers = build_hf_headers()
+    if urlsplit(facts.location).netloc != urlsplit(endpoint).netloc:
+        headers.pop("authorization", None)  # The token is for the hub, not for its storage.
+    record_path(source).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(record_path(source).with_suffix(".lock")):
+        if place.exists():
+            return
+        with open(part, "ab") as file:
+            if facts.size and file.tell() > facts.size:
+                file.seek(0)
+                file.truncate()
+            http_get(facts.location, file, resume_size=file.tell(), headers=headers,
+                     expected_size=facts.size, displayed_filename=source.file)  # fmt: skip
+        # Large files go by their SHA-256 at the hub.
+        if len(facts.etag) == 64 and (digest := _sha256(part)) != facts.etag:
+            part.unlink()
+            raise WeightsError(
+                f"{source} came with the SHA-256 {digest}; the hub states {facts.etag}. It was "
+                "removed: call again to download it anew."
+            )
+        os.replace(part, place)
 
 
 def _limit() -> float:
@@ -209,7 +255,7 @@ class _Interruptions(logging.Handler):
         if self.count > MAX_INTERRUPTIONS:
             raise WeightsError(
                 f"The download of {self.source} was interrupted {self.count} times: the hub sends "
-                "only part of the file. Nothing broken was kept; call again later."
+                "only part of the file. Call again to go on where it stopped."
             )
 
 
