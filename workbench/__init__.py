@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.data import Dataset, Split, load
     from workbench.evaluation import Comparison, Scores, compare, evaluate
     from workbench.fitting import fit, resume
+    from workbench.paper import paper_recipe, paper_scores
     from workbench.peft import (
         IA3,
         VPT,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "workbench.catalog": ("open_catalog", "Catalog", "Collection"),
     "workbench.data": ("load", "Dataset", "Split"),
+    "workbench.paper": ("paper_recipe", "paper_scores"),
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
     "workbench.peft": (
         "LinearProbe", "LoRA", "FullFineTuning", "IA3", "BitFit", "NormTuning", "LastBlocks",
@@ -71,7 +73,7 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = [
     "open_catalog", "Catalog", "Collection",
     "load", "Dataset", "Split",
-    "Recipe", "SpectralIndex", "baselines",
+    "Recipe", "SpectralIndex", "baselines", "paper_recipe", "paper_scores",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",
     "backbones", "decoders", "describe", "build_model", "load_model", "merge",
