@@ -90,10 +90,9 @@ def test_a_recipe_remembers_its_metadata() -> None:
 
 
 def test_a_family_gets_the_encodings_that_are_asked_for() -> None:
-    with pytest.warns(UserWarning, match="No band statistics"):
-        model = build_model(Recipe(backbone="prithvi", metadata="time", peft="linear_probe",
-                                   decoder="linear"), classes=2, bands=HLS, image_size=32,
-                            weights="random")  # fmt: skip
+    model = build_model(Recipe(backbone="prithvi", metadata="time", peft="linear_probe",
+                               decoder="linear"), classes=2, bands=HLS, image_size=32,
+                        mean=[0] * 6, std=[1] * 6, architecture=SIZES)  # fmt: skip
     names = {name.split(".")[1] for name in model.state_dict() if "embed_enc" in name}
     assert names == {"temporal_embed_enc"}
 

@@ -17,11 +17,22 @@ from affine import Affine
 from torch import Tensor
 
 from tests.plugin import SHARED, NeedlessSkips
-from workbench.assembly import build_model, load_model
+from workbench.assembly import build_model, load_model, save_model
 from workbench.assembly.terratorch import import_terratorch
-from workbench.assembly.terratorch.parts import Parts, sizes_of
+from workbench.assembly.terratorch.importing import _name
+from workbench.assembly.terratorch.parts import Parts, decoder_of, sizes_of, split
 from workbench.assembly.terratorch.reading import Said
-from workbench.errors import BandError, LabelError, RecipeError, RunExistsError, WeightsError
+from workbench.data import Dataset
+from workbench.errors import (
+    BandError,
+    LabelError,
+    RecipeError,
+    RunExistsError,
+    SplitError,
+    WeightsError,
+)
+from workbench.evaluation import evaluate
+from workbench.models.decoders import DECODERS
 from workbench.peft import METHODS
 from workbench.prediction import predict
 from workbench.recipe import Recipe
@@ -281,8 +292,6 @@ def test_without_a_normalisation_it_is_said(tmp_path: Path) -> None:
 
 
 def test_an_imported_run_is_listed_and_says_that_its_data_are_not_known(tmp_path: Path) -> None:
-    from workbench.errors import SplitError
-
     ref = reference("full_UNetDecoder")
     run = imported(lightning(tmp_path, ref["state_dict"]), tmp_path, config=ref["cfg"])
     assert "finished" in repr(run)
@@ -359,19 +368,50 @@ def test_what_lightning_keeps_beside_the_tensors_does_no_harm(
     torch.testing.assert_close(logits(run, ref["x"]), ref["logits"], **CLOSE)
 
 
-def test_published_sizes_are_known_by_their_names(tmp_path: Path) -> None:
-    from workbench.assembly.terratorch.importing import _name
+def test_published_sizes_are_known_by_their_names() -> None:
+    for name in ("prithvi_eo_v1_100", "prithvi_eo_v2_300_tl", "prithvi_eo_v2_600_tl", "clay_v1"):
+        listed = tensors_of(f"{name.replace('clay_v1', 'clay_v1_base')}.txt")
+        state = {key.removeprefix("clay_encoder."): tensor for key, tensor in listed.items()}
+        assert _name(sizes_of(Parts(backbone=state), Said())) == name
 
-    for name, coords in (("prithvi_eo_v1_100", ()), ("prithvi_eo_v2_300_tl", "tl"),
-                         ("prithvi_eo_v2_600_tl", "tl"), ("clay_v1", ())):  # fmt: skip
-        state: dict[str, Tensor] = {}
-        file = PARITY / "keys" / f"{name.replace('clay_v1', 'clay_v1_base')}.txt"
-        for line in file.read_text().splitlines():
-            if not line.startswith("#"):
-                key, shape = line.split("\t")[:2]
-                sides = [int(side) for side in shape.strip("()\n ").split(",") if side.strip()]
-                state[key.removeprefix("clay_encoder.")] = torch.empty(sides, device="meta")
-        assert _name(sizes_of(Parts(backbone=state), Said())) == name, coords
+
+def tensors_of(file: str) -> dict[str, Tensor]:
+    """Return the tensors that a file of `keys` lists, without memory."""
+    state = {}
+    for line in (PARITY / "keys" / file).read_text().splitlines():
+        if not line.startswith("#"):
+            key, shape = line.split("\t")[:2]
+            sides = [int(side) for side in shape.strip("() ").split(",") if side.strip()]
+            state[key] = torch.empty(sides, device="meta")
+    return state
+
+
+@pytest.mark.parametrize(("decoder", "name"), [
+    ("UNetDecoder", "unet"), ("FCNDecoder", "fcn"), ("UperNetDecoder", "upernet"),
+    ("LinearDecoder", "linear"),
+])  # fmt: skip
+def test_every_tensor_of_the_four_decoders_finds_its_place(decoder: str, name: str) -> None:
+    lora = "lora_" if decoder == "UNetDecoder" else ""
+    parts = split(tensors_of(f"_full_model_prithvi_v1_100_{lora}{decoder}.txt"), "here")
+    found, options, tensors = decoder_of(parts, Said())
+    assert found == name
+    with torch.device("meta"):
+        ours = DECODERS[name]((768,) * 12, (16,) * 12, 2, **options)
+    assert {key: tensor.shape for key, tensor in ours.state_dict().items()} == {
+        key: tensor.shape for key, tensor in tensors.items()}
+
+
+def test_an_imported_run_is_scored_on_the_split_that_is_given(
+    tiny_floods: Dataset, tmp_path: Path
+) -> None:
+    ref = reference("prithvi_small_T1")
+    run = imported(lightning(tmp_path, whole(ref["state_dict"])), tmp_path,
+                   config={"num_heads": 4}, classes=["land", "water"], scale=1e-4)  # fmt: skip
+    scores = evaluate(run, tiny_floods.split(hold_out=["bolivia"]), device="cpu")
+    assert len(scores.chips)
+    assert scores.trainable_parameters is None
+    with pytest.raises(SplitError, match=r"Give the split to use: wb\.evaluate\(run, dataset"):
+        evaluate(run, device="cpu")
 
 
 def test_metadata_of_an_imported_model_is_asked_for(tmp_path: Path) -> None:
@@ -392,8 +432,6 @@ def test_sizes_without_a_name_are_rebuilt(tmp_path: Path) -> None:
         Recipe(backbone="prithvi", peft="full", decoder="fcn"), classes=2, bands=["RED", "BLUE"],
         mean=[0, 0], std=[1, 1], architecture=sizes, decoder_options={"channels": 8, "num_convs": 3}
     )
-    from workbench.assembly import save_model
-
     (tmp_path / "model").mkdir()
     save_model(model, tmp_path / "model")
     loaded = load_model(tmp_path / "model", device="cpu")
