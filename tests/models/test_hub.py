@@ -15,9 +15,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import timm
+import torch
+from safetensors.torch import save
 
 from workbench.errors import OutOfSpaceError, WeightsError
-from workbench.models import hub
+from workbench.models import hub, load_backbone
 from workbench.models.backbones import BACKBONES, Source
 from workbench.models.hub import download, record_path, recorded
 
@@ -302,6 +305,36 @@ def test_the_library_may_talk_again_afterwards(server: Hub) -> None:
     before = (library.handlers, library.propagate, library.level)
     download(SOURCE)
     assert (library.handlers, library.propagate, library.level) == before
+
+
+def serve_weights(server: Hub) -> dict[str, torch.Tensor]:
+    """Let the server have the weights of timm's smallest vision transformer."""
+    torch.manual_seed(0)
+    state = timm.create_model("test_vit").state_dict()
+    server.content = save(state)
+    server.sends, server.etag = len(server.content), hashlib.sha256(server.content).hexdigest()
+    return state
+
+
+def test_a_backbone_takes_its_weights_from_the_hub(server: Hub) -> None:
+    state = serve_weights(server)
+    model = load_backbone("timm/test_vit", image_size=160)
+    assert model.pretrained
+    assert torch.equal(model.model.norm.weight, state["norm.weight"])
+    assert server.asked("GET")[0][0] == "/timm/test_vit.r160_in1k/resolve/main/model.safetensors"
+
+
+def test_weights_that_are_half_at_the_hub_itself_are_removed_and_forgotten(
+    server: Hub, tmp_path: Path
+) -> None:
+    serve_weights(server)
+    whole, server.content = server.content, server.content[: len(server.content) // 2]
+    server.etag = "half"
+    with pytest.raises(WeightsError, match="is not a whole weight file"):
+        load_backbone("timm/test_vit")
+    assert not files_of(tmp_path)
+    server.content, server.etag = whole, "whole"
+    assert load_backbone("timm/test_vit").pretrained
 
 
 def test_hf_home_hf_endpoint_and_the_progress_bar_in_a_fresh_process(

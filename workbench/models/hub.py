@@ -44,6 +44,12 @@ def download(source: Source) -> Path:
     return path
 
 
+def forget(source: Source, path: Path) -> None:
+    """Remove a downloaded file that turned out not to be whole, and what was recorded of it."""
+    _discard(path)
+    record_path(source).unlink(missing_ok=True)
+
+
 def recorded(source: Source) -> dict[str, Any] | None:
     """Return what was seen at the first download: revision, size and SHA-256; None before it."""
     path = record_path(source)

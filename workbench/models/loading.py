@@ -15,7 +15,7 @@ from workbench.data.bands import canonical_all
 from workbench.errors import RecipeError, WeightsError, unknown_name
 from workbench.models.backbones import BACKBONES, FAMILIES, Backbone, Facts
 from workbench.models.backbones._timm import PREFIX, timm_facts
-from workbench.models.hub import download
+from workbench.models.hub import download, forget
 from workbench.models.weights import State, assign_state, read_state, unwrap_state
 from workbench.storage import read_json
 
@@ -130,6 +130,11 @@ def _find_weights(facts: Facts, weights: Weights) -> tuple[State | None, str]:
         if facts.source is None:
             raise WeightsError(f"{facts.name} is not on the hub. Pass a path, or weights='random'.")
         weights = download(facts.source)
+        try:
+            return read_state(weights), str(weights)
+        except WeightsError:
+            forget(facts.source, weights)
+            raise
     return read_state(Path(weights)), str(weights)
 
 
