@@ -44,10 +44,30 @@ def test_a_learning_rate_that_is_not_known_stays_open() -> None:
     assert recipe.lr == LoRA.default_lr
 
 
+def test_learning_rates_lie_where_the_authors_search_found_them() -> None:
+    known = wb.paper_scores().dropna(subset="learning_rate")
+    found = known.groupby("method")["learning_rate"].agg(["min", "max"])
+    for method, (low, high) in {
+        "full": (2.1e-5, 1e-3),
+        "lora": (3.8e-4, 9.9e-4),
+        "vpt": (9.5e-5, 9.9e-4),
+        "linear_probe": (2.8e-4, 1e-3),
+    }.items():
+        assert low < found["min"][method] < found["max"][method] < high, method
+
+
+def test_every_cell_but_those_of_prithvi_2_100_m_has_its_learning_rate() -> None:
+    scores = wb.paper_scores()
+    ours = scores[scores["model"].isin(MODELS.values())]
+    assert set(ours[ours["learning_rate"].isna()]["model"]) == {"Prithvi 2.0 100M"}
+
+
 def test_six_bands_are_a_row_of_their_own() -> None:
     recipe = wb.paper_recipe("clay_v1", "lora", "reBEN_7k", six_bands=True)
     assert len(recipe.bands or ()) == 6
     assert len(wb.paper_recipe("clay_v1", "lora", "reBEN_7k").bands or ()) == 10
+    assert len(wb.paper_recipe("decur_resnet50", "full", "reBEN_7k").bands or ()) == 12
+    assert len(wb.paper_recipe("decur_resnet50", "full", "sen1floods11").bands or ()) == 13
     with pytest.raises(RecipeError, match=r"rows of clay_v1 and decur_resnet50 only"):
         wb.paper_recipe("prithvi_eo_v1_100", "lora", "reBEN_7k", six_bands=True)
 

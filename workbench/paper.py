@@ -36,8 +36,10 @@ BATCH_SIZES = {
     "sen1floods11": 8, "burn_scars": 8, "reBEN_7k": 32, "m_cashew_plantation": 8,
     "m_sa_crop_type": 8,
 }  # fmt: skip
+# Bands of Sentinel-2 that each model was given there.
 CLAY_BANDS = ("BLUE", "GREEN", "RED", "RED_EDGE_1", "RED_EDGE_2", "RED_EDGE_3", "NIR_BROAD",
               "NIR_NARROW", "SWIR_1", "SWIR_2")  # fmt: skip
+DECUR_BANDS = ("COASTAL_AEROSOL", *CLAY_BANDS[:8], "WATER_VAPOR", "CIRRUS", *CLAY_BANDS[8:])
 
 
 def paper_recipe(
@@ -136,8 +138,12 @@ def _in_row(backbone: str, method: str, dataset: str, six_bands: bool) -> dict[s
     )
 
 
-def _bands(backbone: str, dataset: str, six_bands: bool) -> tuple[str, ...] | None:
+def _bands(backbone: str, dataset: str, six_bands: bool) -> tuple[str, ...]:
     # Burn scars come with these six only.
     if six_bands or dataset == "burn_scars" or backbone.startswith("prithvi"):
         return HLS_BANDS
-    return CLAY_BANDS if backbone == "clay_v1" else None
+    if backbone == "clay_v1":
+        return CLAY_BANDS
+    # Only Sen1Floods11 is of level 1C, which has the band of cirrus clouds.
+    l1c = dataset == "sen1floods11"
+    return tuple(band for band in DECUR_BANDS if l1c or band != "CIRRUS")

@@ -29,6 +29,12 @@ def test_linear_is_one_layer_on_the_last_block() -> None:
     assert sum(weight.numel() for weight in decoder.parameters()) == 768 * 2 * 16 * 16 + 2
 
 
+def test_linear_takes_the_papers_decur_from_a_thirty_second_to_the_pixel() -> None:
+    options = BACKBONES["decur_resnet50"].decoders["linear"]
+    decoder = DECODERS["linear"]([256, 512, 1024, 2048], [4, 8, 16, 32], 2, **options)
+    assert decoder([torch.rand(1, 2048, 2, 2)]).shape == (1, 2, 64, 64)
+
+
 def test_unet_takes_a_convolutional_pyramid_without_a_neck() -> None:
     decoder = DECODERS["unet"]([8, 16, 32], [1, 2, 4], 2, channels=(16, 8))
     assert decoder.neck is None

@@ -104,7 +104,7 @@ publish(
         std=(1.0,) * len(SENTINEL_2_L1C),
         architecture={"model": "resnet50"},
         # As in the PEFT paper (IBM/peft-geofm, configs/decoders); the others are the defaults.
-        decoders={"fcn": {"channels": 512, "num_convs": 4}},
+        decoders={"fcn": {"channels": 512, "num_convs": 4}, "linear": {"upsampling": 32}},
         # The digits in the file's name are the first of its SHA-256, as torch.hub has it.
         source=Source(
             "torchgeo/decur", "rn50_ssl4eo-s12_ms_decur_ep100-fc6b09ff.pth", sha256="fc6b09ff"
