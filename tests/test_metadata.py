@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,6 +186,32 @@ def test_a_chip_without_a_date_is_said_before_training(
     assert not (tmp_path / "run").exists()
     with pytest.raises(DataError, match="24 of 24 chips of tiny-floods have no date"):
         train(recipe("both"), tiny_floods.split(), tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize("date", [
+    {f"{place}_{n}_S2": f"2018-0{n + 1}-01" for place in ("spain", "ghana", "bolivia")
+     for n in range(8)},
+    datetime.date(2018, 3, 14), "20180314",
+])  # fmt: skip
+def test_a_folders_images_can_be_dated(
+    date: Any, tiny_folder: Path, tiny_floods: Dataset
+) -> None:
+    def opened(**more: Any) -> Dataset:
+        return Dataset.from_folder(
+            str(tiny_folder / "*_S2.tif"), str(tiny_folder / "*_label.tif"), bands=HLS,
+            classes=["land", "water"], region="{region}_{number}_S2", **more)  # fmt: skip
+
+    dated = opened(date=date)
+    expected = {"2018-03-14"} if not isinstance(date, dict) else set(date.values())
+    assert set(dated.chips["date"]) == expected
+    assert {dated.read(chip).date for chip in dated} == expected
+    split = dated.split(hold_out=["bolivia"])
+    assert Split.from_json(json.loads(json.dumps(split.to_json()))).dataset.hash == dated.hash
+    assert tiny_floods.chips["date"].isna().all()
+    with pytest.raises(DataError, match=r"finds no date in the name bolivia_0_S2"):
+        opened(date=r"_(\d{8})_")
+    with pytest.raises(DataError, match="is given as 'S2'; expected an ISO date"):
+        opened(date=r"_(S2)")
 
 
 def test_a_chip_without_a_position_is_said_before_training(dated: Dataset, tmp_path: Path) -> None:

@@ -19,6 +19,12 @@ Encode = Callable[
 ]
 
 
+_REMEDY = {
+    "time": "Say when they were taken (date= of from_folder)",
+    "location": "Give their files a CRS and a transform",
+}
+
+
 def encoder(model: Model) -> Encode | None:
     """Return what makes a model's metadata; None for a model that takes pixels alone."""
     return model.encode if isinstance(model, Segmenter) and model.coords else None
@@ -40,5 +46,6 @@ def require_metadata(recipe: AnyRecipe, dataset: Dataset) -> None:
                 f"The recipe tells the backbone the {what} of every chip (metadata="
                 f"{getattr(recipe, 'metadata', '')!r}), but {len(lacking)} of {len(dataset)} chips "
                 f"of {dataset.info.name} have no {what}, for example {', '.join(lacking[:3])}. "
-                "Leave them out with dataset.select(…), or train with metadata='none'."
+                f"{_REMEDY[coord]}, leave them out with dataset.select(…), or train with "
+                "metadata='none'."
             )
