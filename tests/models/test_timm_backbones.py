@@ -70,7 +70,7 @@ def test_a_pyramid_is_timms_own_from_the_complete_models_tensors(name: str) -> N
         torch.testing.assert_close(feature, other)
 
 
-@pytest.mark.parametrize("prefix", ["", "resnet_model.", "module.encoder."])
+@pytest.mark.parametrize("prefix", ["", "resnet_model."])
 def test_decur_is_read_under_the_names_of_its_file_and_of_the_reference(
     prefix: str, tmp_path: Path
 ) -> None:
@@ -163,6 +163,18 @@ def test_the_batch_norm_statistics_of_a_frozen_stage_do_not_drift() -> None:
     moved = {name for name in after if not torch.equal(before[name], after[name])}
     assert moved
     assert all(name.startswith("model.layer4.") for name in moved)
+
+
+@pytest.mark.parametrize("name", ["test_mambaout", "dla46_c", "repvgg_a0"])
+def test_unusual_pyramids_have_the_same_layout(name: str) -> None:
+    state = timm.create_model(name).state_dict()
+    with pytest.warns(UserWarning, match="not trained with NIR_NARROW, SWIR_1, SWIR_2"):
+        ours = load_backbone(f"timm/{name}", weights=state, bands=MORE).eval()
+    with torch.no_grad():
+        features = ours(image(6))
+    assert ours.strides == (4, 8, 16, 32)
+    for feature, stride, channels in zip(features, ours.strides, ours.num_features, strict=True):
+        assert feature.shape == (2, channels, 64 // stride, 96 // stride)
 
 
 def test_a_recipe_with_a_timm_name_needs_no_network_and_builds() -> None:

@@ -104,7 +104,8 @@ def pyramid(model: str) -> tuple[int, ...]:
             features: Any = timm.create_model(model, pretrained=False, features_only=True)
     except (RuntimeError, AttributeError, AssertionError, TypeError):  # It has no features to give.
         return ()
-    found = {stride: index for index, stride in enumerate(features.feature_info.reduction())}
+    info = features.feature_info
+    found = dict(zip(info.reduction(), info.out_indices, strict=True))
     return tuple(found[stride] for stride in STRIDES) if found.keys() >= set(STRIDES) else ()
 
 
@@ -139,15 +140,15 @@ def fit_timm_state(
         origin: Where the tensors come from, for messages.
     """
     wanted = network.state_dict()
-    first = f"{complete.pretrained_cfg['first_conv']}.weight"  # type: ignore[index]
-    named = _without_prefix(state, first)
+    firsts = _first_convolutions(complete)
+    named = _without_prefix(state, firsts[0])
     if not all(name in wanted and _alike(tensor, wanted[name])
                for name, tensor in _renamed(named, wanted, complete).items()):  # fmt: skip
         named = _converted(named, network, complete, origin)
     fitted = _renamed(named, wanted, complete)
-    first = _own_name(first, wanted)
-    if first in fitted and fitted[first].ndim == 4:
-        fitted[first] = adapt_bands(fitted[first], bands, wanted_bands, origin)
+    for first in (_own_name(name, wanted) for name in firsts):
+        if first in fitted and fitted[first].ndim == 4:
+            fitted[first] = adapt_bands(fitted[first], bands, wanted_bands, origin)
     return fitted
 
 
@@ -182,6 +183,12 @@ def adapt_bands(
         stacklevel=5,
     )
     return picked * (len(bands) / len(wanted))
+
+
+def _first_convolutions(complete: Any) -> list[str]:
+    """Return the names of the weights that see the bands; some networks have parallel ones."""
+    said = complete.pretrained_cfg["first_conv"]
+    return [f"{name}.weight" for name in ((said,) if isinstance(said, str) else said)]
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

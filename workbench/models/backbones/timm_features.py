@@ -42,6 +42,8 @@ class TimmFeatures(Backbone):
         self.bands = bands
         self.blocks = None
         self.model: Any = create(self._build)
+        # Some of timm's networks have the channels as the last axis.
+        self.channels_last = getattr(self.model, "output_fmt", None) == "NHWC"
         self.num_features = tuple(self.model.feature_info.channels())
         self.strides = tuple(self.model.feature_info.reduction())
         self.patch_size = self.size_multiple = self.strides[-1]
@@ -85,6 +87,8 @@ class TimmFeatures(Backbone):
             )
         # Faster convolutions on CPUs.
         outputs = list(self.model(image.contiguous(memory_format=torch.channels_last)))
+        if self.channels_last:
+            outputs = [output.permute(0, 3, 1, 2) for output in outputs]
         return outputs if blocks is None else [outputs[index] for index in blocks]
 
     def fit_state(self, state: State, bands: tuple[str, ...], origin: str) -> State:
