@@ -215,6 +215,47 @@ def test_clay_is_imported_with_the_wavelengths_it_was_given(tmp_path: Path) -> N
     torch.testing.assert_close(logits(run, ref["x"]), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("peft", [
+    METHODS["lora"](rank=2, alpha=8, targets=("q", "v", "proj", "fc2")), METHODS["vpt"](tokens=3),
+    METHODS["lora"](rank=2, alpha=2, targets=("qkv", "fc1")), METHODS["full"](),
+], ids=repr)  # fmt: skip
+@pytest.mark.parametrize("family", ["prithvi", "clay"])
+@pytest.mark.parametrize("decoder", ["upernet", "unet"])
+def test_what_is_written_under_terratorchs_names_comes_back(
+    family: str, peft: Any, decoder: str, tmp_path: Path
+) -> None:
+    sizes = {"embed_dim": 32, "depth": 4, "num_heads": 2, "patch_size": 8}
+    sizes |= {"dim_head": 8} if family == "clay" else {}
+    bands = ["BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2"]
+    options = {"channels": 8} if decoder == "upernet" else {"channels": [16, 8, 8, 4]}
+    more = {"wavelengths_nm": [490, 560, 665, 864, 1610, 2200]} if family == "clay" else {}
+    model = build_model(
+        Recipe(backbone=family, peft=peft, decoder=decoder), classes=2, bands=bands, image_size=32,
+        mean=[0] * 6, std=[1] * 6, architecture={**sizes, **more}, decoder_options=options,
+    ).eval()  # fmt: skip
+    generator = torch.Generator().manual_seed(5)
+    for weight in model.parameters():
+        weight.data += 0.05 * torch.randn(weight.shape, generator=generator)
+    inner = {"clay": "clay_encoder.", "prithvi": ""}[family]
+    wrapped = "base_model.model." if peft.kind == "lora" else ""
+    state = {}
+    for name, tensor in model.backbone.state_dict().items():
+        nested = "transformer." if family == "clay" and name.startswith("vpt") else ""
+        state[f"encoder.{wrapped}{inner}{nested}{name}"] = tensor
+    for name, tensor in model.decoder.state_dict().items():
+        part, _, rest = name.partition(".")
+        theirs = {"neck": f"neck.2.{rest}", "head": f"head.head.2.{rest}",
+                  "stages": f"decoder.decoder.blocks.{rest}"}  # fmt: skip
+        state[theirs.get(part, f"decoder.{name}")] = tensor
+    said = {"num_heads": 2, "backbone_bands": bands, "img_size": 32, "lora_alpha": peft.alpha
+            if peft.kind == "lora" else None, "vpt_dropout": 0.1}  # fmt: skip
+    run = imported(lightning(tmp_path, state), tmp_path, config=said)
+    assert run.recipe.peft == peft
+    image = torch.rand(1, 6, 40, 33, generator=generator)
+    with torch.no_grad():
+        torch.testing.assert_close(logits(run, image), model(image), **CLOSE)
+
+
 def test_a_freezing_configuration_makes_a_linear_probe(tmp_path: Path) -> None:
     ref = reference("prithvi_small_T1")
     state = whole(ref["state_dict"])

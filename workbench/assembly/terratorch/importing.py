@@ -18,6 +18,7 @@ from workbench.data import ClassInfo, DatasetInfo
 from workbench.data.bands import canonical_all
 from workbench.errors import BandError, LabelError, RecipeError, WeightsError
 from workbench.models.backbones import BACKBONES, FAMILIES
+from workbench.models.backbones.clay import TRAINED_NM
 from workbench.models.loading import find_facts
 from workbench.models.segmenter import Segmenter
 from workbench.models.weights import assign_state
@@ -273,6 +274,8 @@ def _wavelengths(bands: tuple[str, ...], said: Said) -> list[float]:
     default = FAMILIES["clay"].default_bands
     if told is None and len(bands) == len(default):
         return [1000 * um for um in _CLAY_DEFAULT_UM]
+    if told is not None and all(str(name).islower() for name in told):  # Clay's own names
+        return [float(TRAINED_NM[band]) for band in bands if band in TRAINED_NM]
     if missing := [band for band in bands if band not in _CLAY_UM]:
         raise BandError(f"TerraTorch gives Clay no wavelength of {', '.join(missing)}.")
     return [1000 * _CLAY_UM[band] for band in bands]
