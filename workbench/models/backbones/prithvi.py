@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import BandError, DataError, RecipeError, WeightsError
+from workbench.errors import BandError, RecipeError, WeightsError
 from workbench.models.backbones import FAMILIES, Backbone
+from workbench.models.backbones._plain import block_indices, require_image
 from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
 from workbench.models.positions import resize_table, sincos, sincos_3d
 from workbench.models.weights import State
@@ -175,8 +176,8 @@ class Prithvi(Backbone):
             blocks: Indices of blocks; negative ones count from the end.
         """
         self.refuse(gsd=gsd, month=month)
-        self._check(image)
-        wanted = self._indices(blocks)
+        require_image(self, image, self.bands)
+        wanted = block_indices(self, blocks)
         frames = image[:, :, None] if image.ndim == 4 else image
         tokens, grid = self.embed(frames, time, location)
         tokens = torch.cat([self.cls_token.expand(len(image), -1, -1), tokens], dim=1)
@@ -243,29 +244,6 @@ class Prithvi(Backbone):
                 f"coords=({coord!r},) or leave {coord} out."
             )
         return self.get_submodule(COORDS[coord])
-
-    def _check(self, image: Tensor) -> None:
-        patch = self.patch_size
-        if image.ndim not in (4, 5) or image.shape[1] != len(self.bands):
-            raise BandError(
-                f"{self.name} takes images (B, {len(self.bands)}, H, W) or (B, {len(self.bands)}, "
-                f"T, H, W) with the bands {', '.join(self.bands)}; got {tuple(image.shape)}."
-            )
-        height, width = image.shape[-2:]
-        if min(height, width) < patch or height % patch or width % patch:
-            raise DataError(
-                f"The image is {height}×{width} pixels; {self.name} takes sides that are "
-                f"multiples of its patch, {patch}. The assembled segmenter pads any size."
-            )
-
-    def _indices(self, blocks: Sequence[int] | None) -> list[int]:
-        depth = len(self.blocks or ())
-        if blocks is None:
-            return list(range(depth))
-        wrong = [index for index in blocks if not -depth <= index < depth]
-        if wrong:
-            raise RecipeError(f"{self.name} has {depth} blocks, 0 to {depth - 1}; asked: {wrong}.")
-        return [index % depth for index in blocks]
 
 
 def _tokens_to_map(tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:
