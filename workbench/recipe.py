@@ -67,7 +67,7 @@ class Recipe(Options):
     )
     metadata: Literal["none", "time", "location", "both"] = Field(
         default="none",
-        description="What the backbone is told beside pixels. The paper found no gain: 'none'.",
+        description="What the backbone is told beside pixels. The paper recommends 'none'.",
     )
 
     @field_validator("backbone")
