@@ -21,8 +21,10 @@ def parts(diagram: Diagram) -> dict[str, str]:
     return {part.name: part.state for part in diagram.parts}
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-@pytest.mark.parametrize("kind", METHODS)
+PAIRS = [*((kind, "linear") for kind in METHODS), *(("lora", decoder) for decoder in DECODERS)]
+
+
+@pytest.mark.parametrize(("kind", "decoder"), sorted(set(PAIRS)))
 def test_counts_and_sizes_are_those_of_the_model_and_its_files(
     kind: str, decoder: str, build: Build, tmp_path: Path
 ) -> None:
@@ -67,13 +69,26 @@ def test_biases_are_a_part_of_their_blocks() -> None:
 def test_text_and_html_show_every_part_and_the_sizes() -> None:
     said = describe(Recipe(peft=LoRA(rank=4)))
     assert "frozen + adapter" in repr(said)
-    assert "LoRA(rank=4), 64.5 k parameters" in repr(said)
+    assert "LoRA(rank=4) in q, v, fc1, fc2, 64.5 k parameters" in repr(said)
     assert "'unet' on blocks 1, 2, 4, 5" in repr(said)
     html = said._repr_html_()
     assert all(part.name in html for part in said.parts)
     assert "<script" not in html
     for shown in (repr(said), html):
         assert said.summary() in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        ("vpt", "VPT() before every block"),
+        ("vit_adapter", "ViTAdapter() beside the blocks"),
+        ("earth_adapter", "EarthAdapter() behind every block"),
+        ("ia3", "IA3() in k, v, fc2"),
+    ],
+)
+def test_the_diagram_says_where_the_adapter_sits(kind: str, where: str) -> None:
+    assert where in repr(describe(Recipe(peft=kind)))
 
 
 def test_an_index_has_no_parameters() -> None:

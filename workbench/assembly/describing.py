@@ -161,7 +161,7 @@ _DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
 def _parts(recipe: Recipe, plain: Segmenter, model: Segmenter) -> list[Part]:
     before, after = plain.backbone, model.backbone
     new = {name for name, _ in after.named_children()} - {n for n, _ in before.named_children()}
-    method = repr(recipe.peft)
+    method = " ".join(filter(None, [repr(recipe.peft), recipe.peft.placement]))
     blocks = _blocks(plain, model, method)
     inside = {id(weight) for block in after.blocks or () for weight in block.parameters()}
     grafts = [after.get_submodule(name) for name in sorted(new)]

@@ -121,6 +121,11 @@ class Method(Options, ABC):
     default_lr: ClassVar[float]
     saves_backbone: ClassVar[bool] = False
 
+    @property
+    def placement(self) -> str:
+        """Where in the backbone it acts, in words; empty where the trained parts say it."""
+        return ""
+
     def misfit(self, backbone: Backbone) -> str | None:
         """Return why the method does not fit a backbone; None where it fits."""
         return None

@@ -126,6 +126,11 @@ class EarthAdapter(Method):
         description="Share of the spectrum's width that counts as low; the authors use 0.2 to 0.3.",
     )
 
+    @property
+    def placement(self) -> str:
+        """Where the experts are."""
+        return "behind every block"
+
     def mixed_blocks(self, depth: int) -> range:
         """Return which of `depth` blocks have three experts."""
         quarter = math.ceil(depth / 4)

@@ -64,6 +64,11 @@ class LoRA(Method):
     def _known(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
         return check_roles(targets)
 
+    @property
+    def placement(self) -> str:
+        """The roles of the layers it is in."""
+        return f"in {', '.join(self.targets)}"
+
     def misfit(self, backbone: Backbone) -> str | None:
         """Say which of the targeted roles a backbone lacks."""
         return missing_roles(backbone, self.targets)

@@ -188,6 +188,11 @@ class ViTAdapter(Method):
         default=4, ge=1, description="Points that a head looks at in each map; 4 is usual."
     )
 
+    @property
+    def placement(self) -> str:
+        """Where the branch runs."""
+        return "beside the blocks, in four stages"
+
     def misfit(self, backbone: Backbone) -> str | None:
         """Say what a backbone has in the way of being a plain ViT for one frame."""
         if reason := no_blocks(backbone):

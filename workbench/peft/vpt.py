@@ -92,6 +92,11 @@ class VPT(Method):
         "through all: fewer parameters, and usually a lower score.",
     )
 
+    @property
+    def placement(self) -> str:
+        """Which blocks get prompts."""
+        return "before every block" if self.deep else "before the first block, through all"
+
     def misfit(self, backbone: Backbone) -> str | None:
         """Say so where there are no blocks."""
         return no_blocks(backbone)
