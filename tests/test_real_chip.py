@@ -18,7 +18,9 @@ pytestmark = pytest.mark.slow
 SENTINEL_2 = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
 SIX = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
 HALVES = {"west": slice(0, 248), "east": slice(264, 512)}
-RECIPE = wb.Recipe(epochs=40, patience=40, batch_size=4)
+RECIPE = wb.Recipe(epochs=40, batch_size=4)
+# The method's own rate is made for long trainings of large backbones.
+CHANGES = {"full": {"learning_rate": 5e-4}}
 # mIoU on the east half below which something is broken; a constant map reaches 0.313, logistic
 # regression on raw patches 0.804.
 FLOORS = {"lora": 0.70, "full": 0.70, "linear_probe": 0.60}
@@ -44,7 +46,9 @@ def held_out_miou(run: wb.Run) -> float:
 
 @pytest.mark.parametrize("method", FLOORS)
 def test_fine_tuning_on_the_west_half_maps_the_east_half(halves, method, tmp_path):
-    run = wb.fit(RECIPE.but(peft=method), halves, name=method, root=tmp_path, device="cpu")
+    recipe = RECIPE.but(peft=method, **CHANGES.get(method, {}))
+    run = wb.fit(recipe, halves, name=method, root=tmp_path, device="cpu")
+    print(f"{method}: {held_out_miou(run):.3f} mIoU on the east half")
     assert held_out_miou(run) >= FLOORS[method]
 
 

@@ -9,7 +9,7 @@ split = floods.split(hold_out=["{region}"])
 """
 _FIT = """recipe = wb.Recipe(peft=wb.LoRA(), epochs={epochs}, batch_size=4)
 lora = wb.fit(recipe, split, name="lora")
-full = wb.fit(recipe.but(peft="full"), split, name="full")
+full = wb.fit(recipe.but(peft="full", learning_rate=5e-4), split, name="full")
 linear = wb.fit(recipe.but(peft="linear_probe"), split, name="linear-probe")
 beat = wb.baselines(floods, epochs={epochs}, batch_size=4)
 baselines = [wb.fit(recipe, split) for recipe in beat]
@@ -21,7 +21,7 @@ comparison.verdicts()   # what may be said of differences
 """
 _REGIONS = """wb.plot(comparison, "regions")
 """
-_CHIPS = """wb.plot([lora, full, linear], "chips", count=6)
+_CHIPS = """wb.plot([lora, full, linear, baselines[-1]], "chips", count=6)
 """
 _PREDICT = """water = wb.predict(lora, "scene.tif")    # class and probability, same grid
 wb.to_cog(water, "water.tif")

@@ -79,7 +79,8 @@ def sentences(comparison: Comparison, pairs: Sequence[tuple[str, str]]) -> list[
     found = []
     for first, second in pairs:
         rows = table[(table["run"] == first) & (table["other"] == second)]
-        found.append(sentence(label(first), label(second), rows))
+        text = sentence(label(first), label(second), rows)
+        found.append(text[0].upper() + text[1:])
     return found
 
 

@@ -44,7 +44,8 @@ def make_report(results: Results) -> Report:
     comparison, split = results.comparison, results.split
     place = display_name(split.hold_out[0])
     epochs = next(iter(results.runs.values())).recipe.epochs  # type: ignore[union-attr]
-    table = chips.data([*results.tuned.values()], count=6)
+    shown = {**results.tuned, "unet-scratch": results.runs["unet-scratch"]}
+    table = chips.data(list(shown.values()), count=6)
     asked, others = findings.pairs(comparison)
     return Report(
         title=f"workbench demo: floods in {place}",

@@ -44,6 +44,8 @@ def run_demo(folder: str | Path = "workbench-demo", *, epochs: int = EPOCHS, see
     folder = Path(folder)
     console = Console(highlight=False)
     stages = Stages(console, NUM_STAGES)
+    console.print("About five minutes on two cores. Ctrl-C stops; the same command goes on.\n",
+                  style="dim")
     try:
         results = do_job(folder, stages, dataset=dataset, epochs=epochs, seed=seed, device=device)
         with stages.stage("Report"):
@@ -76,7 +78,7 @@ def _table(results: Results) -> Table:
                   title="mIoU in percent with 95 % intervals, simulated data",
                   caption=escape(INTERVAL_NOTE), caption_justify="left")
     for column in ("run", "in region", "held out", "gap"):
-        table.add_column(column, justify="left" if column == "run" else "right")
+        table.add_column(column, justify="left" if column == "run" else "right", no_wrap=True)
     for entry in results.comparison.entries:
         table.add_row(
             findings.label(entry.name), f"{entry.pooled('test')}", f"{entry.pooled('held_out')}",

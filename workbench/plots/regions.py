@@ -20,6 +20,7 @@ COLUMNS = ["run", "baseline", "region", "part", "miou", "low", "high"]
 IN_REGION, HELD_OUT = POOLED = ("in region", "held out")
 NOTE = ("Bars are 95 % intervals over independent places. "
         "Hollow: too few places for an interval.")
+NARROW = 7.0  # inches, below which the panels stand one above the other
 Looks = dict[str, tuple[str, str]]  # run -> colour, marker
 
 
@@ -44,7 +45,9 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
         _detail(table[~pooled], detail, looks)
     if legend is not None:
         _legend(legend, looks)
-    figure.supxlabel(NOTE, fontsize=8.5, color=style.current().muted, x=0.01, ha="left")
+    narrow = figure.get_size_inches()[0] < NARROW
+    figure.supxlabel(NOTE.replace(". ", ".\n") if narrow else NOTE, fontsize=8.5, x=0.01,
+                     ha="left", color=style.current().muted)
 
 
 def _panels(figure: Figure, runs: int,
@@ -52,8 +55,7 @@ def _panels(figure: Figure, runs: int,
     """Make the axes of summary, regions and legend: side by side where there is room."""
     if not regions:
         return figure.subplots(), None, None
-    width = figure.bbox.width / figure.dpi
-    if width < 7:
+    if figure.get_size_inches()[0] < NARROW:
         heights = (runs + 1.5, 1.1 * regions + 1)
         summary, detail = figure.subplots(2, 1, height_ratios=heights)
         return summary, detail, None

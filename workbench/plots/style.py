@@ -16,6 +16,9 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+# Pictures of imagery grow with the square of their resolution, and notebooks keep every one.
+LARGEST_REPR_BYTES = 300_000
+
 ThemeName = Literal["light", "dark"]
 
 
@@ -78,7 +81,9 @@ class Picture(Figure):
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         width, height = self.get_size_inches() * 96
-        return self.png(), {"width": round(width), "height": round(height)}
+        sharp = self.png(dpi=144)
+        png = sharp if len(sharp) <= LARGEST_REPR_BYTES else self.png(dpi=96)
+        return png, {"width": round(width), "height": round(height)}
 
 
 # Matplotlib writes six decimals of a 1/72 inch; two are more than any screen shows.
