@@ -53,3 +53,10 @@ def test_no_scores_at_all_say_so(scores):
 
 def test_columns_are_those_of_the_table(scores):
     assert list(scores) == regions.COLUMNS
+
+
+def test_colours_and_markers_belong_to_their_run_in_any_order(scores):
+    turned = scores.iloc[::-1]
+    figure = render(PLOTS["regions"], turned)
+    looks = {line.get_label(): line.get_marker() for line in figure.axes[2].legend_.legend_handles}
+    assert looks == {"ndwi": "D", "full": "o", "lora": "o"}

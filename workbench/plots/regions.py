@@ -34,9 +34,9 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
         raise DataError("There are no scores to draw: none of the runs has been evaluated.")
     runs = list(dict.fromkeys(table["run"]))
     baselines = list(dict.fromkeys(table.loc[table["baseline"], "run"]))
-    looks = {run: (colour, marker) for (run, colour), marker in zip(
-        style.run_colours(runs, baselines).items(), style.run_markers(runs, baselines).values(),
-        strict=True)}
+    colours = style.run_colours(runs, baselines)
+    markers = style.run_markers(runs, baselines)
+    looks = {run: (colours[run], markers[run]) for run in runs}
     pooled = table["region"].isin(POOLED)
     summary, detail, legend = _panels(figure, len(runs), table.loc[~pooled, "region"].nunique())
     if summary is not None:

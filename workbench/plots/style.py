@@ -56,7 +56,6 @@ DARK = Theme(
 # A circle is a fine-tuned model, any other marker a baseline: greys alone are hard to tell apart.
 BASELINE_MARKERS = ("D", "s", "^", "v", "P", "X")
 _THEME: contextvars.ContextVar[Theme] = contextvars.ContextVar("theme", default=LIGHT)
-WRONG = {"missed": "#E69F00", "false": "#CC79A7"}
 
 
 class Picture(Figure):
