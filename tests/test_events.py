@@ -20,6 +20,7 @@ EXAMPLES = [
                        peak_host_rss_bytes=7),
     events.RunStopped(reason="on request"),
     events.RunFailed(error="ValueError", traceback="Traceback …"),
+    events.RunImported(origin="best.ckpt"),
 ]
 
 
@@ -58,9 +59,9 @@ def test_an_unknown_kind_is_named_with_the_nearest() -> None:
         events.Event.from_json('{"kind": "step_dne"}')
 
 
-def test_exactly_three_kinds_end_a_run() -> None:
+def test_exactly_four_kinds_end_a_run() -> None:
     assert {kind for kind, cls in events.KINDS.items() if cls.terminal} == {
-        "run_finished", "run_stopped", "run_failed"}
+        "run_finished", "run_stopped", "run_failed", "run_imported"}
 
 
 def test_time_is_stamped_when_the_event_is_made() -> None:

@@ -12,24 +12,54 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from workbench import errors
-    from workbench.assembly import backbones, build_model, decoders, load_model, peft_methods
+    from workbench.assembly import (
+        backbones,
+        build_model,
+        decoders,
+        describe,
+        load_model,
+        merge,
+        peft_methods,
+    )
+    from workbench.assembly.terratorch import import_terratorch
     from workbench.catalog import Catalog, Collection, open_catalog
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, load
     from workbench.evaluation import Comparison, Scores, compare, evaluate
     from workbench.fitting import fit, resume
-    from workbench.peft import FullFineTuning, LinearProbe, LoRA
+    from workbench.paper import paper_recipe, paper_scores
+    from workbench.peft import (
+        IA3,
+        VPT,
+        BitFit,
+        EarthAdapter,
+        FullFineTuning,
+        LastBlocks,
+        LinearProbe,
+        LoRA,
+        NormTuning,
+        ViTAdapter,
+    )
     from workbench.plots import plot
     from workbench.prediction import predict, to_cog
     from workbench.recipe import Recipe, SpectralIndex, baselines
     from workbench.runs import Run, list_runs, open_run
 
+# fmt: off
 _NAMES = {
     "workbench.catalog": ("open_catalog", "Catalog", "Collection"),
     "workbench.data": ("load", "Dataset", "Split"),
+    "workbench.paper": ("paper_recipe", "paper_scores"),
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
-    "workbench.peft": ("LinearProbe", "LoRA", "FullFineTuning"),
-    "workbench.assembly": ("build_model", "load_model", "backbones", "decoders", "peft_methods"),
+    "workbench.peft": (
+        "LinearProbe", "LoRA", "FullFineTuning", "IA3", "BitFit", "NormTuning", "LastBlocks",
+        "VPT", "ViTAdapter", "EarthAdapter",
+    ),
+    "workbench.assembly": (
+        "build_model", "load_model", "merge", "describe",
+        "backbones", "decoders", "peft_methods",
+    ),
+    "workbench.assembly.terratorch": ("import_terratorch",),
     "workbench.fitting": ("fit", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
@@ -37,15 +67,17 @@ _NAMES = {
     "workbench.plots": ("plot",),
     "workbench.checkup": ("doctor",),
 }
+# fmt: on
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "open_catalog", "Catalog", "Collection",
     "load", "Dataset", "Split",
-    "Recipe", "SpectralIndex", "baselines",
+    "Recipe", "SpectralIndex", "baselines", "paper_recipe", "paper_scores",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
-    "backbones", "decoders", "build_model", "load_model",
-    "fit", "resume", "Run", "open_run", "list_runs",
+    "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",
+    "backbones", "decoders", "describe", "build_model", "load_model", "merge",
+    "fit", "resume", "Run", "open_run", "list_runs", "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "predict", "to_cog", "plot",
     "doctor", "errors",

@@ -289,6 +289,9 @@ def predict(
     scale: Annotated[
         float | None, typer.Option(help="Other than the training data's: 1 for reflectance.")
     ] = None,
+    date: Annotated[
+        str | None, typer.Option(help="Of the scene, 2018-03-14; for models told the time.")
+    ] = None,
     window: Annotated[int | None, typer.Option(help="Side of a window in pixels.")] = None,
     overlap: Annotated[int | None, typer.Option(help="Pixels that windows share.")] = None,
     probability: Annotated[
@@ -302,7 +305,7 @@ def predict(
     with _bar("predicting") as progress:
         prediction = wb.predict(
             opened, scene, bands=bands.split(",") if bands else None, scale=scale,
-            window=window, overlap=overlap, device=device, progress=progress,
+            date=date, window=window, overlap=overlap, device=device, progress=progress,
         )  # fmt: skip
     wb.to_cog(prediction, path, probability=probability)
     print(f"wrote {path}")

@@ -136,3 +136,10 @@ class RunFailed(Event, kind="run_failed", terminal=True):
 
     error: str
     traceback: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunImported(Event, kind="run_imported", terminal=True):
+    """The model was trained elsewhere; `origin` is the file it was taken from."""
+
+    origin: str

@@ -55,6 +55,7 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         RunExistsError: A run of that name is there already.
         SplitError: A part of the split is empty or without labels.
         BandError: The backbone does not know a band.
+        DataError: The recipe has metadata that a chip lacks.
         TrainingError: Training broke off; the folder tells where and why.
         OutOfSpaceError: The disk is full; the last checkpoint is whole.
     """

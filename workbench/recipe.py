@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from workbench.data.bands import canonical_all
 from workbench.errors import RecipeError
+from workbench.models.backbones import BACKBONES
 from workbench.models.decoders import DECODERS
-from workbench.models.loading import find_facts
+from workbench.models.loading import encodings, find_facts
 from workbench.peft import FullFineTuning, LoRA, Method, method
 from workbench.peft.options import Names, Options
 
@@ -64,6 +65,10 @@ class Recipe(Options):
     bands: Names | None = Field(
         default=None, description="Bands to use, by name; by default all that the dataset has."
     )
+    metadata: Literal["none", "time", "location", "both"] = Field(
+        default="none",
+        description="What the backbone is told beside pixels. The paper recommends 'none'.",
+    )
 
     @field_validator("backbone")
     @classmethod
@@ -82,6 +87,23 @@ class Recipe(Options):
     def _known_bands(cls, bands: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if bands is None else canonical_all(bands)
 
+    @model_validator(mode="after")
+    def _known_encodings(self) -> Self:
+        if set(self.coords) <= set(encodings(self.backbone)):
+            return self
+        having = [name for name in BACKBONES if set(self.coords) <= set(encodings(name))]
+        raise ValueError(
+            f"metadata={self.metadata!r}: {self.backbone!r} has no encoding of "
+            f"{' and '.join(self.coords)}. Those that have: {', '.join(having)}"
+        )
+
+    @property
+    def coords(self) -> tuple[str, ...]:
+        """Which of `time` and `location` the backbone is told."""
+        if self.metadata == "both":
+            return ("time", "location")
+        return () if self.metadata == "none" else (self.metadata,)
+
     @property
     def lr(self) -> float:
         """The learning rate: as given, else the method's, else from scratch's."""
@@ -96,7 +118,9 @@ class Recipe(Options):
             return f"{self.backbone.removesuffix('_encoder')}-scratch"
         changed = self.peft.changed().items()
         options = (f"{name}{'+'.join(v) if isinstance(v, tuple) else v}" for name, v in changed)
-        return "-".join([self.backbone, self.peft.kind.replace("_", "-"), *options, self.decoder])
+        told = [] if self.metadata == "none" else [f"metadata-{self.metadata}"]
+        kind = self.peft.kind.replace("_", "-")
+        return "-".join([self.backbone.replace("/", "-"), kind, *options, self.decoder, *told])
 
     @property
     def from_scratch(self) -> bool:

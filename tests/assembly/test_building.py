@@ -55,7 +55,8 @@ def test_a_method_that_does_not_fit_names_those_that_do(build: Build) -> None:
         build(Recipe(backbone="unet_encoder"))
     assert str(error.value) == (
         "LoRA does not fit 'unet_encoder': it has no linear layers in the role q, v, fc1, fc2 "
-        "(roles: none: it is no transformer). Methods that fit: 'full', 'linear_probe'."
+        "(roles: none: it is no transformer). Methods that fit: 'full', 'linear_probe', "
+        "'norm_tuning'."
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from workbench.errors import RecipeError
+from workbench.models.backbones import BACKBONES
 from workbench.models.decoders import DECODERS
 from workbench.models.pyramid import LearnedPyramid, quarters
 
@@ -26,6 +27,12 @@ def test_linear_is_one_layer_on_the_last_block() -> None:
     assert decoder.blocks == (11,)
     # ConvTranspose (768, 2, 16, 16) and its bias, as in the reference.
     assert sum(weight.numel() for weight in decoder.parameters()) == 768 * 2 * 16 * 16 + 2
+
+
+def test_linear_takes_the_papers_decur_from_a_thirty_second_to_the_pixel() -> None:
+    options = BACKBONES["decur_resnet50"].decoders["linear"]
+    decoder = DECODERS["linear"]([256, 512, 1024, 2048], [4, 8, 16, 32], 2, **options)
+    assert decoder([torch.rand(1, 2048, 2, 2)]).shape == (1, 2, 64, 64)
 
 
 def test_unet_takes_a_convolutional_pyramid_without_a_neck() -> None:
@@ -51,6 +58,35 @@ def test_pyramid_has_strides_of_a_quarter_to_double() -> None:
     assert [tuple(entry.shape[1:]) for entry in maps] == [
         (8, 32, 32), (16, 16, 16), (32, 8, 8), (32, 4, 4),
     ]  # fmt: skip
+
+
+def test_fcn_doubles_the_last_map_with_each_stage() -> None:
+    decoder = DECODERS["fcn"]([32] * 4, [16] * 4, 2, channels=8, num_convs=3)
+    assert decoder.blocks == (3,)
+    assert decoder([torch.rand(1, 32, 3, 4)]).shape == (1, 2, 24, 32)
+    with pytest.raises(RecipeError, match=r"'fcn' needs at least 1 stage; got num_convs=0"):
+        DECODERS["fcn"]([32], [16], 2, num_convs=0)
+
+
+def test_upernet_takes_a_convolutional_pyramid_without_a_neck() -> None:
+    decoder = DECODERS["upernet"]([8, 16, 32], [4, 8, 16], 2, channels=8)
+    assert decoder.neck is None
+    maps = [torch.rand(1, 8, 12, 8), torch.rand(1, 16, 6, 4), torch.rand(1, 32, 3, 2)]
+    assert decoder.eval()(maps).shape == (1, 2, 12, 8)
+
+
+def test_upernet_trains_on_a_batch_of_one_chip() -> None:
+    decoder = DECODERS["upernet"]([32] * 4, [8] * 4, 2, channels=8).train()
+    decoder([torch.rand(1, 32, 4, 4)] * 4).sum().backward()
+    assert all(weight.grad is not None for weight in decoder.parameters())
+
+
+def test_the_papers_sizes_come_with_its_backbones() -> None:
+    # IBM/peft-geofm, configs/decoders.
+    said = BACKBONES["prithvi_eo_v2_300"].decoders
+    assert said["unet"] == {"channels": (512, 256, 128, 64)}
+    assert said["upernet"] == {"channels": 256}
+    assert said["fcn"] == {"channels": 512, "num_convs": 4}
 
 
 @pytest.mark.parametrize("name", DECODERS)

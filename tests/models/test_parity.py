@@ -116,6 +116,45 @@ def test_whole_unet_models_logits_are_the_references(image: str, logits: str) ->
         torch.testing.assert_close(unet_model(ref)(ref[image]), ref[logits], **CLOSE)
 
 
+def fcn_model(ref: dict[str, Any]) -> Segmenter:
+    """Assemble the reference's whole model; its tensors under our names."""
+    state = {
+        name.replace("head.head.2.", "decoder.head."): tensor
+        for name, tensor in ref["state_dict"].items()
+    }
+    parts: dict[str, dict[str, Tensor]] = {"encoder": {}, "decoder": {}}
+    for name, tensor in state.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = tensor
+    backbone = prithvi(ref["cfg"], parts["encoder"])
+    decoder = DECODERS["fcn"](backbone.num_features, backbone.strides, 3, **ref["decoder_kwargs"])
+    decoder.load_state_dict(parts["decoder"])
+    return Segmenter(Normalize([0.0] * 6, [1.0] * 6), backbone, decoder).eval()
+
+
+@pytest.mark.parametrize(("image", "logits"), [("x", "logits"), ("x_50x70", "logits_50x70")])
+def test_whole_fcn_models_logits_are_the_references(image: str, logits: str) -> None:
+    ref = reference("full_FCNDecoder")
+    with torch.no_grad():
+        torch.testing.assert_close(fcn_model(ref)(ref[image]), ref[logits], **CLOSE)
+
+
+@pytest.mark.parametrize(("name", "file"), [("fcn", "FCNDecoder"), ("upernet", "UperNetDecoder")])
+def test_decoders_have_the_references_tensors(name: str, file: str) -> None:
+    path = PARITY / "keys" / f"_full_model_prithvi_v1_100_{file}.txt"
+    lines = [line.split("\t")[:2] for line in path.read_text().splitlines() if line[0] != "#"]
+    ours = {"decoder.": "", "head.head.2.": "head.", "neck.2.": "neck."}
+    expected = {
+        new + key.removeprefix(old): shape
+        for key, shape in lines
+        for old, new in ours.items()
+        if key.startswith(old)
+    }
+    classes = int(dict(lines)["head.head.2.bias"].strip("(,)"))
+    decoder = DECODERS[name]([768] * 12, [16] * 12, classes)
+    assert {key: str(tuple(t.shape)) for key, t in decoder.state_dict().items()} == expected
+
+
 def test_pyramid_is_the_references() -> None:
     ref = reference("full_UNetDecoder")
     model = unet_model(ref)

@@ -16,6 +16,13 @@ NAMES = {
     "unet_encoder": {"widths": (8, 16, 32)},
 }
 
+SMALL_DECODERS = {
+    "linear": {},
+    "fcn": {"channels": 8, "num_convs": 3},
+    "unet": {"channels": (16, 8, 8, 8)},
+    "upernet": {"channels": 8},
+}
+
 
 def backbone(name: str, **more: int) -> Backbone:
     torch.manual_seed(0)
@@ -24,8 +31,7 @@ def backbone(name: str, **more: int) -> Backbone:
 
 def segmenter(name: str, decoder: str = "unet", **more: int) -> Segmenter:
     net = backbone(name, **more)
-    options = {"channels": (16, 8, 8, 8)} if decoder == "unet" else {}
-    head = DECODERS[decoder](net.num_features, net.strides, 3, **options)
+    head = DECODERS[decoder](net.num_features, net.strides, 3, **SMALL_DECODERS[decoder])
     return Segmenter(Normalize([0.1] * 6, [0.2] * 6), net, head).eval()
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from workbench.errors import WeightsError
 from workbench.models import load_backbone
 from workbench.models.weights import State, read_state, state_hash
+from workbench.storage import write_json
 
 SIZES = {"embed_dim": 32, "depth": 2, "num_heads": 2, "patch_size": 8, "image_size": 32}
 IMAGE = torch.randn(1, 6, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -138,3 +139,42 @@ def test_the_hash_is_of_values_and_not_of_the_image_size(state: State) -> None:
     with torch.no_grad():
         small.norm.bias[3] += 1e-6
     assert small.weights_hash() != large.weights_hash()
+
+
+def test_an_index_joins_the_files_beside_it(state: State, tmp_path: Path) -> None:
+    halves = dict(list(state.items())[::2]), dict(list(state.items())[1::2])
+    names = [f"model-0000{part}-of-00002.safetensors" for part in (1, 2)]
+    for name, half in zip(names, halves, strict=True):
+        save_file({key: tensor.contiguous() for key, tensor in half.items()}, tmp_path / name)
+    index = tmp_path / "model.safetensors.index.json"
+    where = {key: name for name, half in zip(names, halves, strict=True) for key in half}
+    write_json(index, {"metadata": {}, "weight_map": where})
+    joined = load_backbone("prithvi", weights=index, **SIZES).state_dict()
+    assert all(torch.equal(joined[name], tensor) for name, tensor in state.items())
+    (tmp_path / names[1]).unlink()
+    with pytest.raises(WeightsError, match=r"No weight file at .*00002-of-00002"):
+        read_state(index)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is not an index of weight files"),
+        ("[]", "is not an index of weight files"),
+        ('{"weight_map": {"a": "../elsewhere.safetensors"}}', "do not lie beside it: ../elsewhere"),
+    ],
+)
+def test_what_is_no_index_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(WeightsError, match=said):
+        read_state(tmp_path / "model.safetensors.index.json")
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model"])
+@pytest.mark.parametrize("suffix", [".pth", ".ckpt", ".bin"])
+def test_checkpoints_of_every_suffix_and_wrapper_are_read(
+    wrapper: str, suffix: str, state: State, tmp_path: Path
+) -> None:
+    torch.save({wrapper: state, "epoch": 3}, tmp_path / f"model{suffix}")
+    read = read_state(tmp_path / f"model{suffix}")
+    assert list(read) == list(state)

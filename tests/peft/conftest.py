@@ -13,7 +13,17 @@ from workbench.models.backbones import Backbone
 
 # A new family is tested by naming a small size of it here.
 SMALL: dict[str, dict[str, Any]] = {
+    "galileo": {
+        "embed_dim": 32, "depth": 4, "num_heads": 2,
+        "bands": ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2"),
+    },
+    "clay": {"embed_dim": 32, "depth": 4, "num_heads": 2, "dim_head": 16, "patch_size": 8},
     "prithvi": {"embed_dim": 32, "depth": 4, "num_heads": 2, "patch_size": 8, "image_size": 32},
+    "timm_features": {"model": "test_efficientnet"},
+    "timm_vit": {
+        "model": "test_vit", "embed_dim": 32, "depth": 4, "num_heads": 2, "patch_size": 8,
+        "image_size": 32,
+    },
     "unet_encoder": {"widths": (8, 16, 32)},
 }
 

@@ -16,7 +16,7 @@ REACH = 2
 
 
 @torch.inference_mode()
-def convolve(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def convolve(windows: npt.NDArray[np.float32], corners: object = ()) -> npt.NDArray[np.float32]:
     return CONVOLUTIONS(torch.from_numpy(windows).nan_to_num()).softmax(1).numpy()
 
 
@@ -76,7 +76,7 @@ def test_windows_without_any_value_are_not_given_to_the_model() -> None:
     image[:, :, 16:] = np.nan
     seen = []
 
-    def forward(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def forward(windows: npt.NDArray[np.float32], corners: object) -> npt.NDArray[np.float32]:
         seen.append(len(windows))
         return convolve(windows)
 
@@ -90,7 +90,7 @@ def test_a_raster_without_any_value_is_all_nodata() -> None:
 
 def test_no_seam_shows_where_windows_meet() -> None:
     # A model that answers by its place in the window is the worst case: the blend stays smooth.
-    def forward(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def forward(windows: npt.NDArray[np.float32], corners: object) -> npt.NDArray[np.float32]:
         slope = np.broadcast_to(np.linspace(0, 1, windows.shape[-1], dtype=np.float32),
                                 (len(windows), *windows.shape[-2:]))
         return np.stack([slope, 1 - slope, 0 * slope], 1)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from workbench.assembly.building import Model, ModelDescription, build_model
+from workbench.assembly.describing import Diagram, describe
 from workbench.assembly.devices import select_device
 from workbench.assembly.files import load_model, restore_model, save_model
+from workbench.assembly.merging import merge
+from workbench.assembly.metadata import Encode, encoder, require_metadata
 from workbench.assembly.tables import backbones, decoders, peft_methods
 
-__all__ = ["Model", "ModelDescription", "backbones", "build_model", "decoders", "load_model",
-           "peft_methods", "restore_model", "save_model", "select_device"]  # fmt: skip
+__all__ = ["Diagram", "Encode", "Model", "ModelDescription", "backbones", "build_model",
+           "decoders", "describe", "encoder", "load_model", "merge", "peft_methods",
+           "require_metadata", "restore_model", "save_model", "select_device"]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from workbench.data.info import ClassInfo, parse_classes
 from workbench.errors import BandError, RecipeError
 from workbench.models import load_backbone
 from workbench.models.backbones import Backbone
-from workbench.models.decoders import DECODERS
+from workbench.models.decoders import DECODERS, Decoder
 from workbench.models.loading import Weights, find_facts
-from workbench.models.segmenter import Normalize, Segmenter
+from workbench.models.segmenter import Segmenter
 from workbench.models.spectral_index import IndexModel
+from workbench.peft import Adapter
 from workbench.recipe import AnyRecipe, Recipe, SpectralIndex, recipe_from_json
 
 Model = Segmenter | IndexModel
@@ -31,6 +32,8 @@ class ModelDescription:
 
     `scale` and `offset` turn stored values into the physical units the model takes;
     `weights_hash` is of the frozen backbone, None where the backbone is saved or there is none.
+    `weights_bands`, `architecture` and `decoder_options` are empty where the backbone's name says
+    it all.
     """
 
     recipe: AnyRecipe
@@ -44,6 +47,9 @@ class ModelDescription:
     num_frames: int = 1
     weights: str | None = None
     weights_hash: str | None = None
+    weights_bands: tuple[str, ...] | None = None
+    architecture: dict[str, Any] = field(default_factory=dict)
+    decoder_options: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -54,13 +60,14 @@ class ModelDescription:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> ModelDescription:
         """Return the description that `to_json` wrote."""
-        size = data["image_size"]
+        size, trained = data["image_size"], data.get("weights_bands")
         return ModelDescription(**{
             **data,
             "recipe": recipe_from_json(data["recipe"]),
             "classes": tuple(ClassInfo(**entry) for entry in data["classes"]),
             **{name: tuple(data[name]) for name in ("bands", "mean", "std")},
             "image_size": tuple(size) if isinstance(size, list) else size,
+            "weights_bands": None if trained is None else tuple(trained),
         })  # fmt: skip
 
 
@@ -76,6 +83,9 @@ def build_model(
     scale: float = 1.0,
     offset: float = 0.0,
     weights: Weights = None,
+    weights_bands: Sequence[str] | None = None,
+    architecture: Mapping[str, Any] | None = None,
+    decoder_options: Mapping[str, Any] | None = None,
 ) -> Model:
     """Build a model that takes physical units and gives logits ``(B, K, y, x)``.
 
@@ -91,6 +101,9 @@ def build_model(
         scale: Stored value * scale + offset is the physical unit; kept for prediction.
         offset: See `scale`.
         weights: Weights of the backbone, as in `load_backbone`.
+        weights_bands: Bands that `weights` were trained with, where the name says others.
+        architecture: Sizes of a backbone without a name, as in `load_backbone`.
+        decoder_options: Sizes of the decoder; by default those that suit the backbone.
 
     Returns:
         A module with `bands`, `adapter` (None for an index) and `description`.
@@ -108,6 +121,8 @@ def build_model(
         mean=(), std=(), scale=scale, offset=offset,
         image_size=image_size, num_frames=num_frames,
         weights=str(weights) if isinstance(weights, str | Path) else None,
+        weights_bands=None if weights_bands is None else canonical_all(weights_bands),
+        architecture=dict(architecture or {}), decoder_options=dict(decoder_options or {}),
     )  # fmt: skip
     if isinstance(recipe, SpectralIndex):
         return _index_model(recipe, description)
@@ -124,6 +139,45 @@ def _segmenter(
     given: tuple[tuple[float, ...], tuple[float, ...]] | None,
     weights: Weights,
 ) -> Segmenter:
+    backbone = _backbone(recipe, description, weights)
+    mean, std = _statistics(recipe, backbone, given)
+    digest = None if recipe.peft.saves_backbone else backbone.weights_hash()
+    adapter, decoder = _equip(
+        recipe, backbone, len(description.classes), description.decoder_options
+    )
+    model = Segmenter(backbone.input_layer(mean, std), backbone, decoder)
+    model.adapter = adapter
+    model.coords = recipe.coords
+    model.description = replace(description, mean=mean, std=std, weights_hash=digest)
+    return model
+
+
+def build_skeleton(
+    recipe: Recipe,
+    *,
+    classes: int,
+    bands: Sequence[str],
+    image_size: int | tuple[int, int] | None = None,
+    num_frames: int = 1,
+) -> Segmenter:
+    """Build the module of `build_model` without memory for its weights: names and sizes only.
+
+    Nothing is read or downloaded. The arguments are those of `build_model`.
+    """
+    description = ModelDescription(
+        recipe=recipe, classes=(), bands=_bands(recipe, bands), mean=(), std=(),
+        image_size=image_size, num_frames=num_frames,
+    )  # fmt: skip
+    with torch.device("meta"):
+        backbone = _backbone(recipe, description, "random")
+        adapter, decoder = _equip(recipe, backbone, classes, {})
+        count = len(backbone.bands)
+        model = Segmenter(backbone.input_layer([0.0] * count, [1.0] * count), backbone, decoder)
+    model.adapter = adapter
+    return model
+
+
+def _backbone(recipe: Recipe, description: ModelDescription, weights: Weights) -> Backbone:
     with _seeded(recipe.seed):
         backbone = load_backbone(
             recipe.backbone,
@@ -131,23 +185,27 @@ def _segmenter(
             bands=description.bands,
             image_size=description.image_size,
             num_frames=description.num_frames,
+            # A family without a size has only the encodings that are asked for.
+            coords=find_facts(recipe.backbone).coords or recipe.coords,
+            weights_bands=description.weights_bands,
+            **description.architecture,
         )
     recipe.peft.require_fit(backbone)
-    mean, std = _statistics(recipe, backbone, given)
-    with _seeded(recipe.seed):
-        decoder = DECODERS[recipe.decoder](
-            backbone.num_features,
-            backbone.strides,
-            len(description.classes),
-            **find_facts(recipe.backbone).decoders.get(recipe.decoder, {}),
-        )
-    digest = None if recipe.peft.saves_backbone else backbone.weights_hash()
+    return backbone
+
+
+def _equip(
+    recipe: Recipe, backbone: Backbone, num_classes: int, decoder_options: Mapping[str, Any]
+) -> tuple[Adapter, Decoder]:
+    """Apply the method to the backbone and build the decoder for the features there are then."""
     with _seeded(recipe.seed):
         adapter = recipe.peft.apply(backbone)
-    model = Segmenter(Normalize(mean, std), backbone, decoder)
-    model.adapter = adapter
-    model.description = replace(description, mean=mean, std=std, weights_hash=digest)
-    return model
+    options = decoder_options or find_facts(recipe.backbone).decoders.get(recipe.decoder, {})
+    with _seeded(recipe.seed):
+        decoder = DECODERS[recipe.decoder](
+            backbone.num_features, backbone.strides, num_classes, **options
+        )
+    return adapter, decoder
 
 
 def _statistics(

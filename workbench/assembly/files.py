@@ -103,7 +103,7 @@ def _load(folder: Path, weights: Weights) -> Model:
     if said.pop("format", None) != FORMAT:
         raise RunError(f"{folder / DESCRIPTION} is of another version of the workbench.")
     description = ModelDescription.from_json(said)
-    model = _rebuild(description, weights)
+    model = _rebuild(description, weights, folder)
     if model.description.weights_hash != description.weights_hash:
         raise WeightsError(
             f"The backbone {getattr(description.recipe, 'backbone', '')!r} found here is not the "
@@ -114,7 +114,7 @@ def _load(folder: Path, weights: Weights) -> Model:
     return model
 
 
-def _rebuild(description: ModelDescription, weights: Weights) -> Model:
+def _rebuild(description: ModelDescription, weights: Weights, folder: Path) -> Model:
     recipe = description.recipe
     method = getattr(recipe, "peft", None)
     if method is not None and method.saves_backbone:
@@ -129,8 +129,17 @@ def _rebuild(description: ModelDescription, weights: Weights) -> Model:
         std=description.std,
         scale=description.scale,
         offset=description.offset,
-        weights=description.weights if weights is None else weights,
+        weights=_weights(description, folder) if weights is None else weights,
+        weights_bands=description.weights_bands,
+        architecture=description.architecture,
+        decoder_options=description.decoder_options,
     )
+
+
+def _weights(description: ModelDescription, folder: Path) -> Weights:
+    """Return where the backbone's weights are; a path may be relative to the description's file."""
+    said = description.weights
+    return folder / said if said is not None and (folder / said).is_file() else said
 
 
 def _own_tensors(model: Model) -> dict[str, Tensor]:

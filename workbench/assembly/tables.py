@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from workbench.models import hub
 from workbench.models.backbones import BACKBONES, FAMILIES, Backbone
 from workbench.models.decoders import DECODERS
 from workbench.peft import METHODS, fitting_methods
-from workbench.reprs import html_card, html_table, readable_count, text_table
+from workbench.reprs import html_card, html_table, readable_bytes, readable_count, text_table
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,18 @@ def _skeleton(name: str) -> Backbone:
 
 def _backbone_row(name: str) -> dict[str, Any]:
     facts, model = BACKBONES[name], _skeleton(name)
-    weights = facts.source.repo if facts.source else "shipped" if facts.shipped else "none"
+    weights, checked, size = "shipped" if facts.shipped else "none", "–", None
+    if facts.source:
+        weights, checked = facts.source.repo, hub.standing(facts.source)
+        size = hub.size_bytes(facts.source)
     return {
         "parameters": readable_count(sum(weight.numel() for weight in model.parameters())),
         "depth": len(model.num_features),
         "patch": model.patch_size,
         "bands": facts.bands,
         "weights": weights,
+        "size": readable_bytes(size),
+        "checked": checked,
         "licence": facts.licence,
         "fits": tuple(fitting_methods(model)),
         "about": facts.about,

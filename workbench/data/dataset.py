@@ -14,6 +14,7 @@ import geopandas
 
 from workbench.data.bands import positions
 from workbench.data.chipping import ChipWindow
+from workbench.data.dates import DateSpec
 from workbench.data.files import FileSpec
 from workbench.data.folder import index_folder
 from workbench.data.info import Classes, ClassInfo, DatasetInfo
@@ -67,7 +68,7 @@ class Dataset:
                     classes: Classes | None = None, region: RegionSpec = None,
                     chip_size: int | None = None, scale: float = 1.0, offset: float = 0.0,
                     nodata: float | None = None, no_label: int | Sequence[int] = (-1,),
-                    name: str | None = None) -> Dataset:
+                    name: str | None = None, date: DateSpec = None) -> Dataset:
         """Index pairs of GeoTIFFs of any size; pixels stay in the files.
 
         Args:
@@ -90,6 +91,8 @@ class Dataset:
             nodata: Stored value of missing pixels; without it what each file says.
             no_label: Mask values that mean "no label here".
             name: What to call the dataset; without it the folder's name.
+            date: When images were taken, for models that are told: one ISO date, a mapping of
+                stem to date, or a regular expression with a group on the file's stem.
 
         Raises:
             BandError: Bands are unknown, too few, too many or in another order than files say.
@@ -102,7 +105,7 @@ class Dataset:
         """
         info, chips, skipped = index_folder(
             images, masks, bands=bands, classes=classes, region=region, chip_size=chip_size,
-            scale=scale, offset=offset, nodata=nodata, no_label=no_label, name=name,
+            scale=scale, offset=offset, nodata=nodata, no_label=no_label, name=name, date=date,
         )
         return Dataset(info, chips, skipped)
 
@@ -154,6 +157,14 @@ class Dataset:
             cluster=row.cluster, date=row.date, lonlat=row.lonlat, crs=row.crs,
             transform=window_transform(grid, row.window.row_off, row.window.col_off),
         )
+
+    def date(self, chip_id: str) -> str | None:
+        """Return the ISO date of a chip, where it is known; reads no pixels."""
+        return self._rows[chip_id].date
+
+    def lonlat(self, chip_id: str) -> tuple[float, float] | None:
+        """Return longitude and latitude of a chip's centre in degrees, where they are known."""
+        return self._rows[chip_id].lonlat
 
     @cached_property
     def _rows(self) -> dict[str, _Row]:

@@ -13,6 +13,7 @@ import geopandas
 from rasterio.crs import CRS
 
 from workbench.data.bands import find
+from workbench.data.dates import DateSpec, dates_to_json, find_date
 from workbench.data.files import FileSpec, find_files, pair_files, scene_names
 from workbench.data.index import Scene, index_scenes, values_in_masks
 from workbench.data.info import Classes, ClassInfo, DatasetInfo, parse_bands, parse_classes
@@ -40,7 +41,7 @@ Index = tuple[DatasetInfo, geopandas.GeoDataFrame, dict[str, str]]
 def index_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | None],
                  classes: Classes | None, region: RegionSpec, chip_size: int | None,
                  scale: float, offset: float, nodata: float | None, no_label: int | Sequence[int],
-                 name: str | None) -> Index:
+                 name: str | None, date: DateSpec) -> Index:
     """Return facts, index and what was left out; the arguments are `Dataset.from_folder`'s."""
     no_label = (no_label,) if isinstance(no_label, int) else tuple(no_label)
     image_files, mask_files = find_files(images, "images"), find_files(masks, "masks")
@@ -79,6 +80,7 @@ def index_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | Non
             "nodata": nodata,
             "no_label": list(no_label),
             "name": name,
+            **({} if date is None else {"date": dates_to_json(date)}),
         },
         stored_bands=stored_bands,
         class_values=values,
@@ -86,6 +88,8 @@ def index_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | Non
     )
     polygons = rule if isinstance(rule, geopandas.GeoDataFrame) else None
     chips, bad_chips, outside = index_scenes(scenes, info, polygons)
+    if date is not None and len(chips):
+        chips["date"] = [find_date(date, path) for path in chips["image"]]
     bad |= bad_chips
     _need_one(chips, bad | outside)
     if bad:

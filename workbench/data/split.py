@@ -108,6 +108,11 @@ class Split:
         Warns:
             ChipWarning: The chips are the same but their pixels or labels have changed.
         """
+        if "imported" in data:
+            raise SplitError(
+                f"The model was imported from {data['imported']}; which chips it was trained on is "
+                "not known. Give the split to use: wb.evaluate(run, dataset.split(…))."
+            )
         saved = data["dataset"]
         if dataset is None:
             dataset = _open_again(saved)

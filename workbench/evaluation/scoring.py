@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from workbench.assembly import Model, load_model
+from workbench.assembly import Model, encoder, load_model, require_metadata
 from workbench.data import Dataset, Split
 from workbench.data.bands import positions
 from workbench.data.index import overlapping
@@ -55,11 +55,14 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
         RunError: The run has no checkpoint.
         SplitError: Nothing to score, other classes, or chips that the run was trained on.
         BandError: The dataset lacks a band that the run needs.
+        DataError: A chip lacks the date or position that the run's model is told.
         OutOfSpaceError: The disk is full.
     """
     chosen = run.split if split is None else split
     parts = {part: dataset for part in PARTS if len(dataset := chosen.part(part))}
     _check(run, chosen, parts, own=split is None)
+    for dataset in parts.values():
+        require_metadata(run.recipe, dataset)
     model = load_model(run, device=device)
     total, done, counts = sum(map(len, parts.values())), 0, []
     for dataset in parts.values():
@@ -106,8 +109,10 @@ def _confusions(model: Model, dataset: Dataset, batch_size: int) -> Any:
     description = model.description
     channels = list(positions(description.bands, dataset.bands, dataset.info.name))
     tensors = [*model.parameters(), *model.buffers()]
-    for batch in Loader(dataset, batch_size, cache=False).in_order():
-        logits = model(batch.image[:, channels].to(tensors[0].device))
+    loader = Loader(dataset, batch_size, cache=False, encode=encoder(model))
+    for batch in loader.in_order():
+        batch = batch._replace(image=batch.image[:, channels])
+        logits = model(*batch.inputs(lambda tensor: tensor.to(tensors[0].device)))
         pairs = zip(batch.mask.numpy(), logits.argmax(dim=1).cpu().numpy(), strict=True)
         yield np.stack([confusion(mask, predicted, len(description.classes))
                         for mask, predicted in pairs])
@@ -124,7 +129,7 @@ def _check(run: Run, split: Split, parts: dict[str, Dataset], *, own: bool) -> N
             f"was trained on {', '.join(trained)}. Name them alike (classes=…) where they mean "
             "the same."
         )
-    if own:
+    if own or run.imported:  # Nobody knows what an imported model has seen.
         return
     seen = _seen(run.split, parts)
     if seen:
@@ -170,6 +175,8 @@ def _is_baseline(recipe: AnyRecipe) -> bool:
 
 def _recipe_key(run: Run) -> str:
     given = {name: value for name, value in run.recipe.to_json()["given"].items() if name != "seed"}
+    if run.imported:
+        return _digest([run.recipe.kind, given, str(run.folder)])
     split = run.split
     return _digest([run.recipe.kind, given, split.dataset.hash, split.parts["train"],
                     split.parts["val"]])

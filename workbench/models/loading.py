@@ -13,8 +13,9 @@ from torch import Tensor
 
 from workbench.data.bands import canonical_all
 from workbench.errors import RecipeError, WeightsError, unknown_name
-from workbench.models.backbones import BACKBONES, FAMILIES, HLS_BANDS, Backbone, Facts
-from workbench.models.hub import download
+from workbench.models.backbones import BACKBONES, FAMILIES, Backbone, Facts
+from workbench.models.backbones._timm import PREFIX, timm_facts
+from workbench.models.hub import download, forget
 from workbench.models.weights import State, assign_state, read_state, unwrap_state
 from workbench.storage import read_json
 
@@ -30,12 +31,14 @@ def load_backbone(
     image_size: int | tuple[int, int] | None = None,
     num_frames: int = 1,
     coords: Sequence[str] | None = None,
+    weights_bands: Sequence[str] | None = None,
     **architecture: Any,
 ) -> Backbone:
     """Build a backbone and give it its weights.
 
     Args:
-        name: A name of `wb.backbones()`, or a family (`"prithvi"`) with its `architecture`.
+        name: A name of `wb.backbones()`, `timm/<name>` for a network of timm, or a family
+            (`"prithvi"`) with its `architecture`.
         weights: Path of a file, a state dict, `"hub"` for the published file or `"random"`; by
             default what comes with the name, and random values for a family.
         bands: Bands by name, in the order of the images; by default those of the weights. Bands
@@ -45,6 +48,7 @@ def load_backbone(
         num_frames: Number of frames that features and positions are made for.
         coords: Which of `"time"` and `"location"` to encode; by default what the name was
             pre-trained with.
+        weights_bands: Bands that `weights` were trained with, in order; by default the name's.
         **architecture: Sizes such as `embed_dim`, `depth`, `num_heads`, `patch_size`.
 
     Raises:
@@ -56,7 +60,7 @@ def load_backbone(
     family = FAMILIES[facts.family]
     sizes = {**facts.architecture, **_checked(family, architecture)}
     state, origin = _find_weights(facts, weights)
-    trained_bands = facts.bands
+    trained_bands = facts.bands if weights_bands is None else canonical_all(weights_bands)
     wanted = canonical_all(bands) if bands is not None else trained_bands
     size = facts.image_size if image_size is None else image_size
     built: dict[str, Any] = {
@@ -82,9 +86,17 @@ def find_facts(name: str) -> Facts:
     """Return what is known of a named backbone, or of a family without a size."""
     if name in BACKBONES:
         return BACKBONES[name]
+    if str(name).startswith(PREFIX):
+        return timm_facts(name)
     if name in FAMILIES:
-        return Facts(name=name, family=name, bands=HLS_BANDS)
+        return Facts(name=name, family=name, bands=FAMILIES[name].default_bands)
     raise unknown_name("backbone", name, {*BACKBONES, *FAMILIES}, "wb.backbones()")
+
+
+def encodings(name: str) -> tuple[str, ...]:
+    """Return which of `"time"` and `"location"` a named backbone, or any of a family, encodes."""
+    facts = find_facts(name)
+    return facts.coords if name in BACKBONES else FAMILIES[facts.family].encodings
 
 
 def _checked(family: type[Backbone], architecture: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -118,6 +130,11 @@ def _find_weights(facts: Facts, weights: Weights) -> tuple[State | None, str]:
         if facts.source is None:
             raise WeightsError(f"{facts.name} is not on the hub. Pass a path, or weights='random'.")
         weights = download(facts.source)
+        try:
+            return read_state(weights), str(weights)
+        except WeightsError:
+            forget(facts.source, weights)
+            raise
     return read_state(Path(weights)), str(weights)
 
 
@@ -128,6 +145,9 @@ def _shipped(facts: Facts, suffix: str) -> Path | None:
 def _statistics(
     facts: Facts, bands: tuple[str, ...]
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[None, None]:
+    shared = FAMILIES[facts.family].statistics
+    if shared and all(band in shared for band in bands):
+        return tuple(shared[band][0] for band in bands), tuple(shared[band][1] for band in bands)
     mean, std = facts.mean, facts.std
     if card := _shipped(facts, ".json"):
         if not card.is_file():

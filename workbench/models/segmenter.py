@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workbench.errors import BandError
+from workbench.errors import BandError, DataError
 from workbench.models.backbones import Backbone
 from workbench.models.decoders import Decoder
+from workbench.models.layers import Normalize
+from workbench.models.metadata import Dates, LonLat
 
+__all__ = ["Normalize", "Segmenter", "pad_to_multiple"]
 
-class Normalize(nn.Module):
-    """Z-scores by band; pixels that are not valid (NaN, infinite) become 0, the band's mean."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return the z-scores of ``(B, C, ..., H, W)``."""
-        shape = (-1,) + (1,) * (image.ndim - 2)
-        scores = (image - self.mean.view(shape)) / self.std.view(shape)
-        return torch.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
+T = TypeVar("T")
 
 
 class Segmenter(nn.Module):
@@ -38,12 +26,14 @@ class Segmenter(nn.Module):
     Attributes:
         adapter: What the PEFT method added to the backbone; None before one was applied.
         description: What the model is rebuilt from and used with.
+        coords: Which of `time` and `location` it was made to be told.
     """
 
     adapter: Any = None
     description: Any = None
+    coords: tuple[str, ...] = ()
 
-    def __init__(self, normalize: Normalize, backbone: Backbone, decoder: Decoder) -> None:
+    def __init__(self, normalize: nn.Module, backbone: Backbone, decoder: Decoder) -> None:
         super().__init__()
         self.normalize = normalize
         self.backbone = backbone
@@ -66,12 +56,31 @@ class Segmenter(nn.Module):
             self.backbone.eval()
         return self
 
-    def forward(self, image: Tensor) -> Tensor:
+    def encode(
+        self, dates: Sequence[Dates | None], lonlat: Sequence[LonLat | None]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return time and location of images as `forward` takes them; None for what it is not told.
+
+        Args:
+            dates: ISO date of each image, or one for each of its frames.
+            lonlat: Longitude and latitude of each image's centre in degrees.
+        """
+        time, location = "time" in self.coords, "location" in self.coords
+        return self.backbone.encode(
+            _known(dates, "date") if time else None,
+            _known(lonlat, "position") if location else None,
+        )
+
+    def forward(
+        self, image: Tensor, time: Tensor | None = None, location: Tensor | None = None
+    ) -> Tensor:
         """Return logits ``(B, K, y, x)`` float32.
 
         Args:
             image: ``(B, C, y, x)`` or ``(B, C, time, y, x)`` in physical units, NaN where not
                 valid.
+            time: As `encode` returns it; without it the backbone leaves that term out.
+            location: Likewise.
         """
         bands = self.backbone.bands
         if image.ndim not in (4, 5) or image.shape[1] != len(bands):
@@ -82,11 +91,19 @@ class Segmenter(nn.Module):
         height, width = image.shape[-2:]
         padded, top, left = pad_to_multiple(self.normalize(image), self.backbone.size_multiple)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_backbone):
-            features = self.backbone(padded, blocks=self.decoder.blocks)
+            features = self.backbone(padded, time, location, blocks=self.decoder.blocks)
         logits = self.decoder(features).float()
         if logits.shape[-2:] != padded.shape[-2:]:
             logits = F.interpolate(logits, size=padded.shape[-2:], mode="bilinear")
         return logits[..., top : top + height, left : left + width]
+
+
+def _known(entries: Sequence[T | None], what: str) -> list[T]:
+    known = [entry for entry in entries if entry is not None]
+    if len(known) < len(entries):
+        raise DataError(f"The model is told the {what} of every image; {len(entries) - len(known)} "
+                        f"of {len(entries)} have none.")  # fmt: skip
+    return known
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, int, int]:

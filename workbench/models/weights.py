@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 import zipfile
 from collections.abc import Collection, Mapping
@@ -26,7 +27,8 @@ _UNREADABLE = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, EOFE
 def read_state(path: Path) -> State:
     """Read a state dict from a `.safetensors` file or a torch checkpoint, running no code in it.
 
-    A state dict inside a checkpoint (under `state_dict` or `model`) is found.
+    A state dict inside a checkpoint (under `state_dict` or `model`) is found; a
+    `.safetensors.index.json` joins the files beside it that it names.
 
     Raises:
         WeightsError: The file is missing, truncated, or holds something else.
@@ -37,6 +39,8 @@ def read_state(path: Path) -> State:
             f"No weight file at {path}. Check the path; weights='hub' downloads the published "
             "file and weights='random' starts from nothing."
         )
+    if path.name.endswith(".index.json"):
+        return _read_shards(path)
     try:
         if path.suffix == ".safetensors":
             # Cloned, because safetensors maps the file: who overwrites it would change the model.
@@ -50,6 +54,23 @@ def read_state(path: Path) -> State:
             "Download or copy it again; files that hold more than tensors are not opened."
         ) from error
     return unwrap_state(loaded, str(path))
+
+
+def _read_shards(index: Path) -> State:
+    try:
+        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        apart = [file for file in files if Path(file).name != file]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"{index} is not an index of weight files: it has no 'weight_map' from tensors to "
+            "files. Download or copy it again."
+        ) from error
+    if apart:
+        raise WeightsError(f"{index} names files that do not lie beside it: {_some(apart)}.")
+    joined: State = {}
+    for file in files:
+        joined |= read_state(index.parent / file)
+    return joined
 
 
 def unwrap_state(loaded: Any, origin: str) -> State:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from workbench.errors import RecipeError
 from workbench.peft.options import Options
@@ -23,9 +23,19 @@ class Backbone(Protocol):
 
     name: str
     derived: ClassVar[frozenset[str]]
+    bands: tuple[str, ...]
+    patch_size: int
+    blocks: nn.ModuleList | None
+    embed_dim: int
+    num_heads: int
+    num_frames: int
+    num_prefix_tokens: int
 
     def linear_roles(self) -> dict[str, list[str]]: ...  # noqa: D102
+    def token_grid(self, image: Tensor) -> tuple[int, int, int, int]: ...  # noqa: D102
     def parameters(self) -> Iterator[nn.Parameter]: ...  # noqa: D102
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...  # noqa: D102
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]: ...  # noqa: D102
     def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102
     def get_submodule(self, target: str) -> nn.Module: ...  # noqa: D102
@@ -39,11 +49,13 @@ class Adapter(ABC):
         trains_backbone: Whether gradients flow through the backbone. Where they do not, it runs
             in evaluation mode without recording operations.
         additive: Whether it can be switched off and removed, leaving the backbone as it was.
+        identity_at_start: Whether the features stay the same until the first step.
         still_at_start: Parts of names of trainable tensors whose first gradient is zero.
     """
 
     trains_backbone: ClassVar[bool] = True
     additive: ClassVar[bool] = True
+    identity_at_start: ClassVar[bool] = True
     still_at_start: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, backbone: Backbone) -> None:
@@ -52,6 +64,22 @@ class Adapter(ABC):
     def trainable_parameters(self) -> list[nn.Parameter]:
         """Return the parameters of the backbone that training changes."""
         return [weight for weight in self.backbone.parameters() if weight.requires_grad]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what `save` writes, by name; known without any memory on the meta device."""
+        named = self.backbone.named_parameters()
+        return {name: weight for name, weight in named if weight.requires_grad}
+
+    def merge(self) -> None:
+        """Fold what was added into the backbone's own weights, in place; nothing is left beside.
+
+        Raises:
+            RecipeError: The method adds nothing that plain weights could hold.
+        """
+        raise RecipeError(
+            "Only adapters of the LoRA family (lora, ia3) fold into plain weights. "
+            "wb.load_model opens the model as it was trained."
+        )
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -92,6 +120,11 @@ class Method(Options, ABC):
     summary: ClassVar[str]
     default_lr: ClassVar[float]
     saves_backbone: ClassVar[bool] = False
+
+    @property
+    def placement(self) -> str:
+        """Where in the backbone it acts, in words; empty where the trained parts say it."""
+        return ""
 
     def misfit(self, backbone: Backbone) -> str | None:
         """Return why the method does not fit a backbone; None where it fits."""
@@ -149,9 +182,17 @@ def fitting_methods(backbone: Backbone, kinds: Collection[str] = METHODS) -> lis
 import_plugins(__name__, __path__)
 
 from workbench.peft._split_qkv import split_qkv  # noqa: E402
+from workbench.peft.bitfit import BitFit  # noqa: E402
+from workbench.peft.earth_adapter import EarthAdapter  # noqa: E402
 from workbench.peft.full import FullFineTuning  # noqa: E402
+from workbench.peft.ia3 import IA3  # noqa: E402
+from workbench.peft.last_blocks import LastBlocks  # noqa: E402
 from workbench.peft.linear_probe import LinearProbe  # noqa: E402
 from workbench.peft.lora import LoRA  # noqa: E402
+from workbench.peft.norm_tuning import NormTuning  # noqa: E402
+from workbench.peft.vit_adapter import ViTAdapter  # noqa: E402
+from workbench.peft.vpt import VPT  # noqa: E402
 
-__all__ = ["METHODS", "Adapter", "Backbone", "FullFineTuning", "LinearProbe", "LoRA", "Method",
-           "fitting_methods", "method", "register", "split_qkv"]  # fmt: skip
+__all__ = ["IA3", "METHODS", "VPT", "Adapter", "Backbone", "BitFit", "EarthAdapter",
+           "FullFineTuning", "LastBlocks", "LinearProbe", "LoRA", "Method", "NormTuning",
+           "ViTAdapter", "fitting_methods", "method", "register", "split_qkv"]  # fmt: skip

@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import peft
-from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from workbench.errors import RecipeError, WeightsError
 from workbench.peft import Adapter
+from workbench.peft._adapter_file import read_tensors, write_tensors
+from workbench.peft._graft import require_bare
 from workbench.peft._split_qkv import fuse_qkv, split_qkv
-
-FILE = "adapter_model.safetensors"
 
 
 class Injected(Adapter):
@@ -30,38 +27,26 @@ class Injected(Adapter):
 
     def __init__(self, backbone: Any, config: peft.PeftConfig, *, split: bool) -> None:
         super().__init__(backbone)
-        if any(isinstance(module, BaseTunerLayer) for module in backbone.modules()):
-            raise RecipeError(
-                f"{backbone.name!r} already carries an adapter. Remove it first, or load the "
-                "backbone again."
-            )
+        require_bare(backbone)
         backbone.requires_grad_(False)
         if split:
             split_qkv(backbone)
         self.peft_model: Any = peft.PeftModel(backbone, config)
 
+    def tensors(self) -> dict[str, Tensor]:
+        return peft.get_peft_model_state_dict(self.peft_model)
+
+    def merge(self) -> None:
+        self.peft_model.merge_and_unload()
+        fuse_qkv(self.backbone)
+        self.backbone.requires_grad_(True)
+
     def save(self, folder: Path) -> None:
         self.peft_model.peft_config["default"].save_pretrained(str(folder))
-        state = peft.get_peft_model_state_dict(self.peft_model)
-        save_file({name: tensor.cpu().contiguous() for name, tensor in state.items()},
-                  folder / FILE)  # fmt: skip
+        write_tensors(folder, self.tensors())
 
     def load(self, folder: Path) -> None:
-        path = folder / FILE
-        try:
-            state = load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{path} is not a whole adapter file: {error}") from error
-        own = peft.get_peft_model_state_dict(self.peft_model)
-        wrong = sorted(
-            set(own) ^ set(state)
-            | {name for name in set(own) & set(state) if own[name].shape != state[name].shape}
-        )
-        if wrong:
-            raise WeightsError(
-                f"{path} belongs to another adapter: {len(wrong)} of its tensors differ in name "
-                f"or shape from this one's, such as {wrong[0]}. Check options and backbone."
-            )
+        state = read_tensors(folder, self.tensors())
         peft.set_peft_model_state_dict(self.peft_model, state)
 
     def disable(self) -> None:

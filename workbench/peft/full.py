@@ -7,27 +7,26 @@ from typing import ClassVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from workbench.errors import RecipeError, WeightsError
+from workbench.errors import WeightsError
 from workbench.peft import Adapter, Backbone, Method, register
+from workbench.peft._in_place import InPlace
 
 FILE = "backbone.safetensors"
 
 
-class _Full(Adapter):
-    additive = False
-
+class _Full(InPlace):
     def __init__(self, backbone: Backbone) -> None:
         super().__init__(backbone)
         backbone.requires_grad_(True)
 
-    def save(self, folder: Path) -> None:
+    def tensors(self) -> dict[str, Tensor]:
         state = self.backbone.state_dict()
-        kept = {
-            name: tensor.detach().cpu().contiguous()
-            for name, tensor in state.items()
-            if name not in self.backbone.derived
-        }
+        return {name: state[name] for name in state if name not in self.backbone.derived}
+
+    def save(self, folder: Path) -> None:
+        kept = {name: t.detach().cpu().contiguous() for name, t in self.tensors().items()}
         save_file(kept, folder / FILE)
 
     def load(self, folder: Path) -> None:
@@ -40,21 +39,6 @@ class _Full(Adapter):
             raise WeightsError(
                 f"{path} does not hold the weights of {self.backbone.name!r}: {error}"
             ) from error
-
-    def disable(self) -> None:
-        raise RecipeError(_IN_PLACE)
-
-    def enable(self) -> None:
-        raise RecipeError(_IN_PLACE)
-
-    def remove(self) -> None:
-        raise RecipeError(_IN_PLACE)
-
-
-_IN_PLACE = (
-    "Full fine-tuning changes the backbone's own weights: it cannot be switched off or removed. "
-    "Load the backbone again with load_backbone."
-)
 
 
 @register

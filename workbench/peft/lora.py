@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from workbench.peft import Adapter, Backbone, Method, register
+from workbench.peft._roles import check_roles, missing_roles, needs_split, target_paths
 from workbench.peft.options import Names
-
-ROLES = ("q", "k", "v", "qkv", "proj", "fc1", "fc2")
 
 
 @register
@@ -17,7 +16,8 @@ class LoRA(Method):
     """Add low-rank updates to linear layers; the backbone's own weights stay frozen.
 
     Source: Hu et al. 2022, "LoRA" (arXiv:2106.09685). Defaults: IBM/peft-geofm, configs (rank and
-    alpha 16; query, value and both layers of the MLP; no dropout).
+    alpha 16; query, value and both layers of the MLP; no dropout). `dora` is Liu et al. 2024
+    (arXiv:2402.09353), `rslora` Kalajdzievski 2023 (arXiv:2312.03732).
     """
 
     kind: ClassVar[str] = "lora"
@@ -45,27 +45,33 @@ class LoRA(Method):
         description="Linear layers that get an update, by role: q, k, v (or qkv), proj, fc1, fc2.",
     )
 
+    dora: bool = Field(
+        default=False,
+        description="Learn each output's magnitude apart from its direction; a little better at "
+        "small ranks, slower.",
+    )
+    rslora: bool = Field(
+        default=False,
+        description="Scale by alpha / √rank, so that ranks above 32 go on helping.",
+    )
+    initialization: Literal["kaiming", "gaussian"] = Field(
+        default="kaiming",
+        description="How the first of the two factors starts; the second starts at zero.",
+    )
+
     @field_validator("targets")
     @classmethod
     def _known(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [target for target in targets if target not in ROLES]
-        if wrong or not targets:
-            found = repr(wrong[0]) if wrong else "()"
-            raise ValueError(f"targets={found} is not one of {', '.join(ROLES)}")
-        if "qkv" in targets and {"q", "k", "v"} & set(targets):
-            raise ValueError("targets='qkv' is q, k and v in one layer; name it or them, not both")
-        if len(set(targets)) < len(targets):
-            raise ValueError(f"targets={targets!r} names a role twice")
-        return targets
+        return check_roles(targets)
+
+    @property
+    def placement(self) -> str:
+        """The roles of the layers it is in."""
+        return f"in {', '.join(self.targets)}"
 
     def misfit(self, backbone: Backbone) -> str | None:
         """Say which of the targeted roles a backbone lacks."""
-        roles = backbone.linear_roles()
-        missing = [role for role in self.targets if not _paths(role, roles)]
-        if not missing:
-            return None
-        known = ", ".join(roles) if roles else "none: it is no transformer"
-        return f"it has no linear layers in the role {', '.join(missing)} (roles: {known})."
+        return missing_roles(backbone, self.targets)
 
     def apply(self, backbone: Backbone) -> Adapter:
         """Inject LoRA into a backbone; until the first step its output is exactly the same."""
@@ -75,18 +81,14 @@ class LoRA(Method):
         from workbench.peft._injection import Injected
 
         self.require_fit(backbone)
-        roles = backbone.linear_roles()
-        alone = any(role in ("q", "k", "v") and role not in roles for role in self.targets)
         config = peft.LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
-            target_modules=[path for role in self.targets for path in _paths(role, roles)],
+            use_dora=self.dora,
+            use_rslora=self.rslora,
+            # peft's name for Kaiming's is True. Its others change the frozen weights or need data.
+            init_lora_weights="gaussian" if self.initialization == "gaussian" else True,
+            target_modules=target_paths(backbone, self.targets),
         )
-        return Injected(backbone, config, split=alone)
-
-
-def _paths(role: str, roles: dict[str, list[str]]) -> list[str]:
-    if role in ("q", "k", "v") and role not in roles:
-        return [f"{path}.{role}_linear" for path in roles.get("qkv", [])]
-    return roles.get(role, [])
+        return Injected(backbone, config, split=needs_split(backbone, self.targets))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,8 +14,10 @@ from workbench.prediction.windows import taper, window_starts
 Pixels = npt.NDArray[np.float32]
 # (first row, number of rows) to pixels (band, y, x), NaN where a band has none
 ReadRows = Callable[[int, int], Pixels]
-# windows (window, band, y, x) to probabilities (window, class, y, x)
-Forward = Callable[[Pixels], Pixels]
+# First row and column of a window.
+Corner = tuple[int, int]
+# windows (window, band, y, x) and where they begin to probabilities (window, class, y, x)
+Forward = Callable[[Pixels, Sequence[Corner]], Pixels]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def blended_rows(read_rows: ReadRows, forward: Forward, num_classes: int,
     for number, (top, following) in enumerate(pairwise([*tops, tiling.height])):
         rows = taper(side, tiling.overlap, before=number > 0, after=number < len(tops) - 1)
         valid = np.logical_and.reduce(np.isfinite(strip))
-        _add_strip(sums, weights, strip, valid, rows, forward, tiling)
+        _add_strip(sums, weights, strip, valid, rows, forward, tiling, top)
         done = following - top
         with np.errstate(invalid="ignore"):  # 0 / 0 where no window was needed
             finished = sums[:, :done] / weights[:done]
@@ -82,15 +84,16 @@ def blended_rows(read_rows: ReadRows, forward: Forward, num_classes: int,
 
 
 def _add_strip(sums: Pixels, weights: Pixels, strip: Pixels, valid: npt.NDArray[np.bool_],
-               rows: Pixels, forward: Forward, tiling: Tiling) -> None:
-    """Add the weighted answers to one strip of windows to `sums` and `weights`."""
+               rows: Pixels, forward: Forward, tiling: Tiling, top: int) -> None:
+    """Add the weighted answers to one strip of windows, from row `top` on."""
     lefts = tiling.lefts
     width = min(tiling.width, tiling.window)
     needed = [left for left in lefts if valid[:, left : left + width].any()]
     for start in range(0, len(needed), tiling.batch_size):
         chosen = needed[start : start + tiling.batch_size]
         windows = np.stack([strip[:, :, left : left + width] for left in chosen])
-        for left, answer in zip(chosen, forward(windows), strict=True):
+        answers = forward(windows, [(top, left) for left in chosen])
+        for left, answer in zip(chosen, answers, strict=True):
             columns = taper(width, tiling.overlap, before=left > 0, after=left < lefts[-1])
             weight = rows[:, None] * columns
             sums[:, :, left : left + width] += answer * weight

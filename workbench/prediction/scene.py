@@ -16,8 +16,9 @@ from torch import nn
 from workbench.assembly import Model, load_model, select_device
 from workbench.data import ClassInfo
 from workbench.errors import RecipeError, RunError
-from workbench.prediction.blending import Forward, Pixels, Tiling, blended_rows
+from workbench.prediction.blending import Corner, Forward, Pixels, Tiling, blended_rows
 from workbench.prediction.grid import Grid
+from workbench.prediction.metadata import Metadata, window_metadata
 from workbench.prediction.sources import Needs, open_source
 from workbench.prediction.units import checked
 from workbench.runs import Run
@@ -41,6 +42,7 @@ class _Trained:
 
 def predict(run: Run | Model, source: str | Path | xr.DataArray, *,
             bands: Sequence[str] | None = None, scale: float | None = None,
+            date: str | None = None,
             window: int | None = None, overlap: int | None = None,
             batch_size: int | None = None, device: str = "auto",
             progress: Callable[[int, int], object] | None = None) -> xr.Dataset:
@@ -57,6 +59,8 @@ def predict(run: Run | Model, source: str | Path | xr.DataArray, *,
             store them; the scale and offset of the run's dataset are applied.
         bands: Names of the bands of `source` in its order, where it does not say them itself.
         scale: What the values of `source` are multiplied by instead, such as 1 for reflectance.
+        date: ISO date of the scene, for a model trained with `metadata="time"` or `"both"`; others
+            do not look at it. The location, where a model is told it, is each window's centre.
         window: Side of a window in pixels; by default that of the run's training chips.
         overlap: Pixels that neighbouring windows share; by default a quarter of the window.
         batch_size: Windows in one pass; by default as many as 16 of 128 × 128.
@@ -72,7 +76,7 @@ def predict(run: Run | Model, source: str | Path | xr.DataArray, *,
         BandError: A band is missing or not named, or its values are in other units.
         GridError: The source does not say where its pixels are.
         DataError: The file cannot be read.
-        RecipeError: `window`, `overlap` or `batch_size` is out of range.
+        RecipeError: `window`, `overlap` or `batch_size` is out of range, or the model needs `date`.
 
     Warns:
         PredictionWarning: Bands without names are taken for those of the training data, or
@@ -86,7 +90,7 @@ def predict(run: Run | Model, source: str | Path | xr.DataArray, *,
     window, overlap, batch_size = _settings(
         trained.window if window is None else window, overlap, batch_size)
     tiling = Tiling(opened.grid.height, opened.grid.width, window, overlap, batch_size)
-    forward = _forward(trained.model)
+    forward = _forward(trained.model, window_metadata(trained.model, opened.grid, tiling, date))
     num_classes = _num_classes(forward, needs, tiling)
     read = checked(opened, needs.bands, trained.model.description.mean)
     classes = np.full((tiling.height, tiling.width), NODATA, np.uint8)
@@ -135,13 +139,15 @@ def _settings(window: int, overlap: int | None, batch_size: int | None) -> tuple
     return window, overlap, batch_size
 
 
-def _forward(model: nn.Module) -> Forward:
+def _forward(model: nn.Module, metadata: Metadata | None) -> Forward:
     tensors = itertools.chain(model.parameters(), model.buffers())
     device = next((tensor.device for tensor in tensors), torch.device("cpu"))
 
     @torch.inference_mode()
-    def forward(windows: Pixels) -> Pixels:
-        logits = model(torch.from_numpy(windows).to(device))
+    def forward(windows: Pixels, corners: Sequence[Corner]) -> Pixels:
+        coords = () if metadata is None else (
+            None if entry is None else entry.to(device) for entry in metadata(corners))
+        logits = model(torch.from_numpy(windows).to(device), *coords)
         return logits.float().softmax(dim=1).cpu().numpy()
 
     return forward
@@ -150,7 +156,7 @@ def _forward(model: nn.Module) -> Forward:
 def _num_classes(forward: Forward, needs: Needs, tiling: Tiling) -> int:
     """Return how many classes the model tells apart, by asking it about one empty window."""
     sides = min(tiling.window, tiling.height), min(tiling.window, tiling.width)
-    answer = forward(np.full((1, len(needs.bands), *sides), np.nan, np.float32))
+    answer = forward(np.full((1, len(needs.bands), *sides), np.nan, np.float32), [(0, 0)])
     assert answer.shape[2:] == sides, "a model answers for every pixel of its window"
     if answer.shape[1] >= NODATA:
         raise RunError(f"The model has {answer.shape[1]} classes; a class map holds up to 254.")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from workbench.data import Split
+from workbench.data import DatasetInfo, Split
 from workbench.errors import RunExistsError
+from workbench.events import RunImported
 from workbench.recipe import AnyRecipe
+from workbench.runs.journal import EVENTS, JournalWriter
 from workbench.storage import atomic_folder, write_json
 
 RECIPE, SPLIT, ENVIRONMENT = "recipe.json", "split.json", "environment.json"
@@ -35,12 +39,40 @@ def create(folder: Path, recipe: AnyRecipe, split: Split,
     """
     refuse_existing(folder)
     with atomic_folder(folder) as temporary:
-        data = recipe.to_json()
-        dataset = split.dataset.info.model_dump(mode="json")
-        data["resolved"] = {**data["resolved"], **resolved, "dataset": dataset}
-        write_json(temporary / RECIPE, data)
-        write_json(temporary / SPLIT, split.to_json())
-        write_json(temporary / ENVIRONMENT, environment(resolved.get("device")))
+        _describe(temporary, recipe, split.dataset.info, split.to_json(), resolved)
+
+
+@contextlib.contextmanager
+def create_imported(folder: Path, recipe: AnyRecipe, info: DatasetInfo, origin: str,
+                    resolved: dict[str, Any]) -> Iterator[Path]:
+    """Make the run folder of a model that was trained elsewhere; yields where to put the model.
+
+    Args:
+        folder: Where; its name is the run's name.
+        recipe: What it was trained by, as far as that is known.
+        info: What is known of the data: bands, classes, units.
+        origin: Where the model comes from.
+        resolved: As in `create`.
+
+    Raises:
+        RunExistsError: The folder is already there.
+    """
+    refuse_existing(folder)
+    with atomic_folder(folder) as temporary:
+        _describe(temporary, recipe, info, {"imported": origin}, resolved)
+        with JournalWriter(temporary / EVENTS) as journal:
+            journal.append(RunImported(origin=origin))
+        yield temporary
+
+
+def _describe(folder: Path, recipe: AnyRecipe, info: DatasetInfo, split: dict[str, Any],
+              resolved: dict[str, Any]) -> None:
+    data = recipe.to_json()
+    dataset = info.model_dump(mode="json")
+    data["resolved"] = {**data["resolved"], **resolved, "dataset": dataset}
+    write_json(folder / RECIPE, data)
+    write_json(folder / SPLIT, split)
+    write_json(folder / ENVIRONMENT, environment(resolved.get("device")))
 
 
 def refuse_existing(folder: Path) -> None:

@@ -20,7 +20,8 @@ from workbench.runs.lock import is_live
 from workbench.storage import read_json
 
 E = TypeVar("E", bound=Event)
-_STATES = {"run_finished": "finished", "run_stopped": "stopped", "run_failed": "failed"}
+_STATES = {"run_finished": "finished", "run_stopped": "stopped", "run_failed": "failed",
+           "run_imported": "finished"}  # fmt: skip
 
 
 class History(NamedTuple):
@@ -60,6 +61,11 @@ class Run:
     def resolved(self) -> dict[str, Any]:
         """Return what the recipe's open choices came to: learning rate, bands, device."""
         return read_json(self.folder / layout.RECIPE)["resolved"]
+
+    @functools.cached_property
+    def imported(self) -> bool:
+        """Return whether the model was trained elsewhere, on data that are not known."""
+        return "imported" in read_json(self.folder / layout.SPLIT)
 
     @property
     def split(self) -> Split:

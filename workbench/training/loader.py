@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from workbench.assembly import Encode
 from workbench.data import Dataset
 from workbench.training import augment
 
@@ -27,6 +28,19 @@ class Batch(NamedTuple):
     mask: Tensor
     regions: Tensor
     pixels: int
+    time: Tensor | None = None
+    location: Tensor | None = None
+
+    def inputs(self, moved: Callable[[Tensor], Tensor]) -> tuple[Tensor | None, ...]:
+        """Return what the model is called with: the image, and metadata where it is told any.
+
+        Args:
+            moved: Brings a tensor to the model's device.
+        """
+        if self.time is None and self.location is None:
+            return (moved(self.image),)
+        coords = (None if entry is None else moved(entry) for entry in (self.time, self.location))
+        return (moved(self.image), *coords)
 
 
 class Loader:
@@ -36,10 +50,13 @@ class Loader:
         dataset: The part's chips.
         batch_size: Chips a batch; the last one of an epoch may be smaller.
         cache: Keep what was read; the caller knows whether it fits.
+        encode: Makes the metadata of a model that is told when and where chips were taken.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int, *, cache: bool) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int, *, cache: bool,
+                 encode: Encode | None = None) -> None:
         self.dataset = dataset
+        self._encode = encode
         self.batch_size = batch_size
         self.chip_ids = [str(chip_id) for chip_id in dataset]
         self.regions = sorted({str(name) for name in dataset.chips["region"]})
@@ -94,12 +111,21 @@ class Loader:
             images.append(augment.transform(image, symmetries.get(chip_id, 0)))
             masks.append(augment.transform(mask, symmetries.get(chip_id, 0)))
         mask = np.stack(masks).astype(np.int64)
+        time, location = self._metadata(chip_ids)
         return Batch(
             image=torch.from_numpy(np.stack(images)),
             mask=torch.from_numpy(mask),
             regions=torch.tensor([self._region[chip_id] for chip_id in chip_ids]),
             pixels=int((mask >= 0).sum()),
+            time=time,
+            location=location,
         )
+
+    def _metadata(self, chip_ids: Sequence[str]) -> tuple[Tensor | None, Tensor | None]:
+        if self._encode is None:
+            return None, None
+        return self._encode([self.dataset.date(chip_id) for chip_id in chip_ids],
+                            [self.dataset.lonlat(chip_id) for chip_id in chip_ids])
 
     def _chip(self, chip_id: str) -> tuple[npt.NDArray, npt.NDArray]:
         if self._kept is not None and chip_id in self._kept:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from workbench.assembly import restore_model, save_model
+from workbench.assembly import encoder, restore_model, save_model
 from workbench.data import Split
 from workbench.errors import TrainingError
 from workbench.events import (
@@ -70,8 +70,9 @@ class Loop:
         self._folder = folder / checkpoints.CHECKPOINTS
         train, val = (part.with_bands(model.bands) for part in (split.train, split.val))
         cache = fits_in_memory(train, val)
-        self._train = Loader(train, recipe.batch_size, cache=cache)
-        self._val = Loader(val, recipe.batch_size, cache=cache)
+        encode = encoder(model)
+        self._train = Loader(train, recipe.batch_size, cache=cache, encode=encode)
+        self._val = Loader(val, recipe.batch_size, cache=cache, encode=encode)
         self._parameters = {
             name: parameter for name, parameter in model.named_parameters()
             if parameter.requires_grad
@@ -170,7 +171,7 @@ class Loop:
     def _step(self, batch: Batch) -> _Loss:
         """Start one optimiser step; on a GPU it is still computing when this returns."""
         torch.manual_seed(_mix(self.recipe.seed, self.progress.step))
-        logits = self.model(self._on_device(batch.image))
+        logits = self.model(*batch.inputs(self._on_device))
         loss = objective.cross_entropy_sum(logits, self._on_device(batch.mask)) / batch.pixels
         loss.backward()
         self._optimizer.step()

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from workbench.assembly import Model, build_model, select_device
+from workbench.assembly import Model, build_model, require_metadata, select_device
 from workbench.data import Split
 from workbench.data.statistics import band_statistics
 from workbench.errors import WeightsError
@@ -46,9 +46,11 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         RunExistsError: The folder is already there.
         SplitError: A part is empty or without labels.
         BandError: The backbone does not know a band.
+        DataError: The recipe has metadata that a chip lacks.
         TrainingError: Training broke off (raised after the `run_failed` event).
     """
     check_split(split)
+    require_metadata(recipe, split.dataset)
     target = select_device(device)
     run = Run(Path(folder), split)
     if resume:

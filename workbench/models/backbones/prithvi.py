@@ -12,8 +12,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import BandError, DataError, RecipeError, WeightsError
+from workbench.errors import BandError, RecipeError, WeightsError
 from workbench.models.backbones import FAMILIES, Backbone
+from workbench.models.backbones._plain import block_indices, require_image
+from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
 from workbench.models.positions import resize_table, sincos, sincos_3d
 from workbench.models.weights import State
 
@@ -52,6 +54,7 @@ class Prithvi(Backbone):
     """Plain ViT over patches of one or several frames; its features keep the patches' grid."""
 
     derived = frozenset({"pos_embed"})
+    encodings = tuple(COORDS)
     pos_embed: Tensor
 
     def __init__(
@@ -79,6 +82,9 @@ class Prithvi(Backbone):
         self.num_features = (num_frames * embed_dim,) * depth
         self.strides = (patch,) * depth
         self.num_frames = num_frames
+        self.embed_dim = embed_dim
+        self.num_heads = num_heads
+        self.num_prefix_tokens = 1
         self.grid = (num_frames, image_size[0] // patch, image_size[1] // patch)
 
         self.cls_token = nn.Parameter(torch.empty(1, 1, embed_dim))
@@ -105,11 +111,28 @@ class Prithvi(Backbone):
     def linear_roles(self) -> dict[str, list[str]]:
         """Return the paths of the linear layers of all blocks by role."""
         layers = {"qkv": "attn.qkv", "proj": "attn.proj", "fc1": "mlp.fc1", "fc2": "mlp.fc2"}
-        count = len(self.num_features)
+        count = len(self.blocks or ())
         return {
             role: [f"blocks.{index}.{layer}" for index in range(count)]
             for role, layer in layers.items()
         }
+
+    def encode(
+        self,
+        dates: Dates | Sequence[Dates] | None = None,
+        lonlat: LonLat | Sequence[LonLat] | None = None,
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return ``(B, T, 2)`` year and day of the year, ``(B, 2)`` latitude and longitude."""
+        time = location = None
+        if dates is not None:
+            frames = parse_dates(dates)
+            time = torch.tensor(
+                [[(day.year, day.timetuple().tm_yday) for day in days] for days in frames]
+            ).float()
+        if lonlat is not None:
+            pairs = parse_lonlat(lonlat)
+            location = torch.tensor([(latitude, longitude) for longitude, latitude in pairs])
+        return time, location
 
     def embed(
         self, image: Tensor, time: Tensor | None = None, location: Tensor | None = None
@@ -137,6 +160,8 @@ class Prithvi(Backbone):
         time: Tensor | None = None,
         location: Tensor | None = None,
         *,
+        gsd: float | Tensor | None = None,
+        month: int | Tensor | None = None,
         blocks: Sequence[int] | None = None,
     ) -> list[Tensor]:
         """Return the feature maps ``(B, T*D, h, w)`` of all blocks, or of those asked for.
@@ -146,10 +171,13 @@ class Prithvi(Backbone):
                 patch.
             time: ``(B, T, 2)``: year and day of the year; without it that term is left out.
             location: ``(B, 2)``: latitude and longitude in degrees, likewise.
+            gsd: Not taken.
+            month: Not taken.
             blocks: Indices of blocks; negative ones count from the end.
         """
-        self._check(image)
-        wanted = self._indices(blocks)
+        self.refuse(gsd=gsd, month=month)
+        require_image(self, image, self.bands)
+        wanted = block_indices(self, blocks)
         frames = image[:, :, None] if image.ndim == 4 else image
         tokens, grid = self.embed(frames, time, location)
         tokens = torch.cat([self.cls_token.expand(len(image), -1, -1), tokens], dim=1)
@@ -216,29 +244,6 @@ class Prithvi(Backbone):
                 f"coords=({coord!r},) or leave {coord} out."
             )
         return self.get_submodule(COORDS[coord])
-
-    def _check(self, image: Tensor) -> None:
-        patch = self.patch_size
-        if image.ndim not in (4, 5) or image.shape[1] != len(self.bands):
-            raise BandError(
-                f"{self.name} takes images (B, {len(self.bands)}, H, W) or (B, {len(self.bands)}, "
-                f"T, H, W) with the bands {', '.join(self.bands)}; got {tuple(image.shape)}."
-            )
-        height, width = image.shape[-2:]
-        if min(height, width) < patch or height % patch or width % patch:
-            raise DataError(
-                f"The image is {height}×{width} pixels; {self.name} takes sides that are "
-                f"multiples of its patch, {patch}. The assembled segmenter pads any size."
-            )
-
-    def _indices(self, blocks: Sequence[int] | None) -> list[int]:
-        depth = len(self.num_features)
-        if blocks is None:
-            return list(range(depth))
-        wrong = [index for index in blocks if not -depth <= index < depth]
-        if wrong:
-            raise RecipeError(f"{self.name} has {depth} blocks, 0 to {depth - 1}; asked: {wrong}.")
-        return [index % depth for index in blocks]
 
 
 def _tokens_to_map(tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:

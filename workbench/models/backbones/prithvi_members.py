@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from workbench.models.backbones import HLS_BANDS, Facts, Source, publish
 
 # config.json of the model repositories, there in reflectance x 10 000.
@@ -12,10 +14,23 @@ V2_STD = (0.2248, 0.2179, 0.2178, 0.1850, 0.1242, 0.1049)
 
 # Embedding, depth, heads.
 TINY, BASE, LARGE, HUGE = (192, 12, 3), (768, 12, 12), (1024, 24, 16), (1280, 32, 16)
-# Channels of the U-Net decoder in the PEFT paper (IBM/peft-geofm, configs/decoders).
-PAPER_UNET = (512, 256, 128, 64)
-# In proportion, for embeddings of 192: quick on a CPU.
-SMALL_UNET = (128, 64, 32, 16)
+# The decoders of the PEFT paper (IBM/peft-geofm, configs/decoders).
+PAPER_DECODERS: dict[str, dict[str, Any]] = {
+    "unet": {"channels": (512, 256, 128, 64)},
+    "upernet": {"channels": 256},
+    "fcn": {"channels": 512, "num_convs": 4},
+}
+# Ours: in proportion, for embeddings of 192; quick on a CPU.
+SMALL_DECODERS: dict[str, dict[str, Any]] = {
+    "unet": {"channels": (128, 64, 32, 16)},
+    "upernet": {"channels": 64},
+    "fcn": {"channels": 128, "num_convs": 4},
+}
+
+# What the hub's page of a file states, read at this commit.
+STATED: dict[str, dict[str, Any]] = {
+    "Prithvi_EO_V2_100M_TL.pt": {"revision": "9bf8f858", "size_bytes": 454_660_610},
+}
 
 
 def _published(
@@ -34,8 +49,8 @@ def _published(
         architecture={
             "embed_dim": dim, "depth": depth, "num_heads": heads, "patch_size": patch,
         },
-        decoders={"unet": {"channels": SMALL_UNET if size is TINY else PAPER_UNET}},
-        source=Source(f"ibm-nasa-geospatial/{hub}", file),
+        decoders=SMALL_DECODERS if size is TINY else PAPER_DECODERS,
+        source=Source(f"ibm-nasa-geospatial/{hub}", file, **STATED.get(file, {})),
         about="pre-trained on Harmonized Landsat Sentinel-2, "
         + ("contiguous US" if version == 1 else "global"),
     )  # fmt: skip
@@ -48,7 +63,8 @@ publish(
         bands=HLS_BANDS,
         image_size=128,
         architecture={"embed_dim": 192, "depth": 6, "num_heads": 3, "patch_size": 8},
-        decoders={"unet": {"channels": SMALL_UNET}},
+        # Three stages take its patch of 8 to its pixels.
+        decoders={**SMALL_DECODERS, "fcn": {"channels": 64, "num_convs": 3}},
         shipped="workbench_tiny",
         about="pre-trained on simulated scenes, shipped with the package",
     ),

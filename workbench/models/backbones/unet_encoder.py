@@ -48,9 +48,12 @@ class UNetEncoder(Backbone):
         time: Tensor | None = None,
         location: Tensor | None = None,
         *,
+        gsd: float | Tensor | None = None,
+        month: int | Tensor | None = None,
         blocks: Sequence[int] | None = None,
     ) -> list[Tensor]:
         """Return the feature maps ``(B, D, H, W)`` of all levels, or of those asked for."""
+        self.refuse(time=time, location=location, gsd=gsd, month=month)
         if image.ndim != 4 or image.shape[1] != len(self.bands):
             raise BandError(
                 f"{self.name} takes images (B, {len(self.bands)}, H, W) with the bands "
@@ -71,7 +74,11 @@ publish(
         family="unet_encoder",
         bands=HLS_BANDS,
         image_size=128,
-        decoders={"unet": {"channels": (128, 64, 32, 16)}},
+        decoders={
+            "unet": {"channels": (128, 64, 32, 16)},
+            "upernet": {"channels": 32},
+            "fcn": {"channels": 64, "num_convs": 4},
+        },
         licence="–",
         about="trained from nothing: the baseline to beat",
     )

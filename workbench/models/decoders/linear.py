@@ -14,6 +14,9 @@ from workbench.models.decoders import DECODERS, Decoder
 class LinearDecoder(Decoder):
     """One transposed convolution, kernel and stride a patch, on the last feature map.
 
+    The coarsest map of a pyramid is taken to at most 16 times its resolution, as that of the
+    ViT-Adapter is in the reference, or `upsampling` times where that is given.
+
     Source: TerraTorch 1.2.13, LinearDecoder; its following 1x1 convolution between classes is
     left out, because two linear layers in a row are one.
     """
@@ -21,13 +24,19 @@ class LinearDecoder(Decoder):
     summary: ClassVar[str] = "One linear layer on the last block: the smallest, blocky at patches."
 
     def __init__(
-        self, num_features: Sequence[int], strides: Sequence[int], num_classes: int
+        self,
+        num_features: Sequence[int],
+        strides: Sequence[int],
+        num_classes: int,
+        *,
+        upsampling: int | None = None,
     ) -> None:
         super().__init__(num_features, strides, num_classes)
         self.blocks = (len(num_features) - 1,)
-        patch = strides[-1]
+        plain = len(set(strides)) == 1
+        patch = upsampling or (strides[-1] if plain else min(strides[-1], 16))
         self.conv = nn.ConvTranspose2d(num_features[-1], num_classes, patch, patch)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Return scores ``(B, K, H, W)`` at the resolution of the image."""
+        """Return scores ``(B, K, H, W)``, of a plain ViT at the resolution of the image."""
         return self.conv(features[-1])

@@ -1,0 +1,51 @@
+"""When and where images were taken, for the models that are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from workbench.assembly.building import Model
+from workbench.data import Dataset
+from workbench.errors import DataError
+from workbench.models.metadata import LonLat
+from workbench.models.segmenter import Segmenter
+from workbench.recipe import AnyRecipe, Recipe
+
+# Dates and (longitude, latitude) of images to what the model takes beside them.
+Encode = Callable[
+    [Sequence[str | None], Sequence[LonLat | None]], tuple[Tensor | None, Tensor | None]
+]
+
+
+_REMEDY = {
+    "time": "Say when they were taken (date= of from_folder)",
+    "location": "Give their files a CRS and a transform",
+}
+
+
+def encoder(model: Model) -> Encode | None:
+    """Return what makes a model's metadata; None for a model that takes pixels alone."""
+    return model.encode if isinstance(model, Segmenter) and model.coords else None
+
+
+def require_metadata(recipe: AnyRecipe, dataset: Dataset) -> None:
+    """Refuse a dataset that lacks what a recipe tells its backbone.
+
+    Raises:
+        DataError: Chips have no date or no position; says how many and names some.
+    """
+    coords = recipe.coords if isinstance(recipe, Recipe) else ()
+    for coord, known, what in (
+        ("time", dataset.date, "date"), ("location", dataset.lonlat, "position"),
+    ):  # fmt: skip
+        lacking = [chip for chip in dataset if known(chip) is None] if coord in coords else []
+        if lacking:
+            raise DataError(
+                f"The recipe tells the backbone the {what} of every chip (metadata="
+                f"{getattr(recipe, 'metadata', '')!r}), but {len(lacking)} of {len(dataset)} chips "
+                f"of {dataset.info.name} have no {what}, for example {', '.join(lacking[:3])}. "
+                f"{_REMEDY[coord]}, leave them out with dataset.select(…), or train with "
+                "metadata='none'."
+            )
