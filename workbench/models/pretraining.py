@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import platform
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -350,7 +351,8 @@ def run(recipe: Pretraining, out: Path, *, device: str = "auto") -> dict[str, An
         "loss_curve": _curve(losses),
         "held_back_loss": {kind: round(value, 4) for kind, value in checked.items()},
         "seconds": round(seconds), "seconds_for_scenes": round(pool_seconds),
-        "device": device, "threads": torch.get_num_threads(), "torch": torch.__version__,
+        "device": device, "hardware": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(), "torch": torch.__version__,
     }  # fmt: skip
     with atomic_file(out / f"{NAME}.safetensors") as path:
         save_file(encoder_state(model), path, metadata={"format": "pt"})

@@ -13,6 +13,8 @@ _CARD = """# {name}
 A small masked autoencoder in the manner of Prithvi-EO 2.0, with the same names of tensors:
 {millions:.2f} M parameters, patches of 8×8 pixels, six bands ({bands}).
 Encoder only, float16. It comes with the package so that everything can be tried offline, on a CPU.
+Patches of 16×16 would train four times as fast (0.10 against 0.46 s of one core a step of eight
+chips of 128×128), but most rivers here are narrower than half of such a patch.
 
 ## What it is not
 
@@ -43,7 +45,7 @@ pixels and no loss on visible patches, as in the paper, gave features from which
 water no better than from random ones. Mean squared error; random crops of {crop}×{crop} in eight
 orientations; batch {batch_size}, {steps} steps; AdamW (0.9, 0.95), learning rate {learning_rate},
 weight decay {weight_decay}, one twentieth of warm-up, then half a cosine; {precision}.
-It took {minutes:.0f} minutes on {device} ({threads} threads, torch {torch}), and before that
+It took {minutes:.0f} minutes on {device} ({hardware}, {threads} threads, torch {torch}), and before that
 {scene_minutes:.1f} to simulate the scenes (next to nothing where they are in the cache).
 
 Repeat it with `python -m workbench.models.pretraining --out FOLDER{options}`.
@@ -86,6 +88,7 @@ def write_card(path: Path, figures: Mapping[str, Any]) -> None:
         minutes=figures["seconds"] / 60,
         scene_minutes=figures["seconds_for_scenes"] / 60,
         device=figures["device"],
+        hardware=figures["hardware"],
         threads=figures["threads"],
         torch=figures["torch"],
         options="".join(f" --{k.replace('_', '-')} {v}" for k, v in recipe.items()),
