@@ -46,7 +46,8 @@ water no better than from random ones. Mean squared error; random crops of {crop
 orientations; batch {batch_size}, {steps} steps; AdamW (0.9, 0.95), learning rate {learning_rate},
 weight decay {weight_decay}, one twentieth of warm-up, then half a cosine; {precision}.
 It took {minutes:.0f} minutes on {device} ({hardware}, {threads} threads, torch {torch}),
-and before that {scene_minutes:.1f} to simulate the scenes (next to nothing where they are in the cache).
+and before that {scene_minutes:.1f} to simulate the scenes (next to nothing where they are
+in the cache).
 
 Repeat it with `python -m workbench.models.pretraining --out FOLDER{options}`.
 
