@@ -32,15 +32,17 @@ def headline(comparison: Comparison, place: str) -> str:
     """
     verdicts = _verdicts(comparison, HELD_OUT)
     baselines = [entry.name for entry in comparison.entries if entry.first.baseline]
-    against = {
+    seen = f"In {place}, which no run had seen,"
+    better = [name for name in baselines if verdicts["lora", name] == "better"]
+    worse = [name for name in baselines if verdicts["lora", name] == "worse"]
+    if verdicts["full", "lora"] == "better" and 0 < len(worse) <= 2:
+        return f"{seen} {_listed(['full', *worse])} do better than LoRA."
+    begin = f"{seen} " + {
         "better": "LoRA does better than full fine-tuning",
         "worse": "full fine-tuning does better than LoRA",
         "no difference shown": "no difference between LoRA and full fine-tuning is shown",
         "no verdict": "there are too few independent places to rank LoRA and full fine-tuning",
     }[verdicts["lora", "full"]]
-    begin = f"In {place}, which no run had seen, {against}"
-    better = [name for name in baselines if verdicts["lora", name] == "better"]
-    worse = [name for name in baselines if verdicts["lora", name] == "worse"]
     if len(worse) > 2:
         return f"{begin}; {len(worse)} of {len(baselines)} baselines do better than LoRA."
     if worse:

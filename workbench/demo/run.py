@@ -74,7 +74,7 @@ def _tell(console: Console, results: Results, report: Path) -> None:
 
 
 def _table(results: Results) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold",
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold",
                   title="mIoU in percent with 95 % intervals, simulated data",
                   caption=escape(INTERVAL_NOTE), caption_justify="left")
     for column in ("run", "in region", "held out", "gap"):
