@@ -27,8 +27,12 @@ def html_card(title: str, facts: Mapping[str, object] = {}, *, notes: Iterable[s
               body: str = "") -> str:
     """Return a titled block of facts and notes (escaped), followed by `body` (HTML as it is)."""
     shown = html_table(("", ""), facts.items()) if facts else ""
-    lines = "".join(f'<div style="{_NOTE}">{escape(note)}</div>' for note in notes)
-    return f"<div><strong>{escape(title)}</strong>{shown}{lines}{body}</div>"
+    return f"<div><strong>{escape(title)}</strong>{shown}{html_notes(notes)}{body}</div>"
+
+
+def html_notes(notes: Iterable[str]) -> str:
+    """Return small lines below each other; every one is escaped."""
+    return "".join(f'<div style="{_NOTE}">{escape(note)}</div>' for note in notes)
 
 
 def html_image(png: bytes, alt: str) -> str:

@@ -20,7 +20,7 @@ from workbench.evaluation.intervals import LEVEL, Estimate, difference, estimate
 from workbench.evaluation.scores import Scores
 from workbench.evaluation.scoring import read_scores
 from workbench.evaluation.verdicts import sentence
-from workbench.reprs import html_card, html_table, readable_count, text_table
+from workbench.reprs import html_card, html_notes, html_table, readable_count, text_table
 from workbench.runs import Run
 
 _MOST_SENTENCES = 15
@@ -192,8 +192,9 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         _, regions = shown = self._regions()
-        body = html_table(*self._shown()) + (html_table(*shown) if regions else "")
-        return html_card(self._title(), body=body, notes=[*self._sentences(), *self._notes()])
+        blocks = [html_table(*self._shown()), html_notes(self._sentences()),
+                  html_table(*shown) if regions else "", html_notes(self._notes())]
+        return html_card(self._title(), body="".join(blocks))
 
 
 def compare(runs: Iterable[Run | Scores], by: str = "region") -> Comparison:
