@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import workbench as wb
 from workbench import cli
+from workbench.cli._recipe import assignments, make_recipe
 from workbench.errors import RecipeError
 
 BANDS = "BLUE,GREEN,RED,NIR_NARROW,SWIR_1,SWIR_2"
@@ -64,28 +65,28 @@ def test_help_of_fit_carries_the_advice_and_defaults_of_the_option_fields():
 
 
 def test_options_that_were_not_given_keep_the_defaults_of_the_api():
-    assert cli._recipe(None, None, {}) == wb.Recipe()
+    assert make_recipe(None, None, {}) == wb.Recipe()
 
 
 def test_peft_options_are_read_as_numbers_names_and_lists():
-    recipe = cli._recipe("lora", ["rank=8", "dropout=0.1", "targets=q,v"], {"epochs": 3})
+    recipe = make_recipe("lora", ["rank=8", "dropout=0.1", "targets=q,v"], {"epochs": 3})
     assert recipe == wb.Recipe(peft=wb.LoRA(rank=8, dropout=0.1, targets=("q", "v")), epochs=3)
-    assert cli._recipe("lora", ["targets=q"], {}).peft == wb.LoRA(targets=("q",))
+    assert make_recipe("lora", ["targets=q"], {}).peft == wb.LoRA(targets=("q",))
 
 
 def test_peft_options_alone_belong_to_the_default_method():
-    assert cli._recipe(None, ["rank=4"], {}).peft == wb.LoRA(rank=4)
+    assert make_recipe(None, ["rank=4"], {}).peft == wb.LoRA(rank=4)
 
 
 def test_any_other_field_of_the_recipe_is_set_by_its_name():
-    assert cli._assignments("--set", ["augment=false", "lr_patience=2", "bands=RED,BLUE"]) == {
+    assert assignments("--set", ["augment=false", "lr_patience=2", "bands=RED,BLUE"]) == {
         "augment": False, "lr_patience": 2, "bands": ["RED", "BLUE"],
     }  # fmt: skip
 
 
 def test_what_is_not_an_assignment_is_refused():
     with pytest.raises(RecipeError, match="'rank' is not NAME=VALUE"):
-        cli._recipe("lora", ["rank"], {})
+        make_recipe("lora", ["rank"], {})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""workbench evaluate, predict, compare and runs: what looks at what was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import workbench as wb
+from workbench.cli._app import Device, Root, app, examples, progress_bar, write_csv
+
+By = Annotated[str, typer.Option(help="What the rows are: region, cluster, date, class or part.")]
+Csv = Annotated[Path | None, typer.Option(help="Also write the table to this file.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/lora.")]
+
+
+@app.command(
+    epilog=examples(
+        "workbench evaluate runs/lora", "workbench evaluate runs/lora --by cluster --csv scores.csv"
+    )
+)
+def evaluate(run: RunFolder, by: By = "region", csv: Csv = None, device: Device = "auto") -> None:
+    """Score a run's best checkpoint on its test and held-out chips, with intervals."""
+    from workbench.evaluation.tables import formatted
+
+    with progress_bar("scoring") as progress:
+        scores = wb.evaluate(wb.open_run(run), device=device, progress=progress)
+    table = scores.table(by=by)
+    print(scores if by == "region" else formatted(table).to_string(index=False))
+    if csv:
+        write_csv(table, csv)
+
+
+@app.command(
+    epilog=examples(
+        "workbench predict runs/lora scene.tif",
+        "workbench predict runs/lora scene.tif --output water.tif",
+    )
+)
+def predict(
+    run: RunFolder,
+    scene: Annotated[Path, typer.Argument(help="A GeoTIFF in the units of the training data.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to; <scene>_<run>.tif if not given."),
+    ] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Bands of the scene in order, if it does not name them.")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="Other than the training data's: 1 for reflectance.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(help="Of the scene, 2018-03-14; for models told the time.")
+    ] = None,
+    window: Annotated[int | None, typer.Option(help="Side of a window in pixels.")] = None,
+    overlap: Annotated[int | None, typer.Option(help="Pixels that windows share.")] = None,
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Also write <output>_probability.tif.")
+    ] = False,
+    device: Device = "auto",
+) -> None:
+    """Predict a scene of any size into a Cloud Optimized GeoTIFF on the same grid."""
+    opened = wb.open_run(run)
+    path = output or Path(f"{scene.stem}_{opened.name}.tif")
+    with progress_bar("predicting") as progress:
+        prediction = wb.predict(
+            opened, scene, bands=bands.split(",") if bands else None, scale=scale,
+            date=date, window=window, overlap=overlap, device=device, progress=progress,
+        )  # fmt: skip
+    wb.to_cog(prediction, path, probability=probability)
+    print(f"wrote {path}")
+
+
+@app.command(epilog=examples("workbench compare", "workbench compare runs/lora runs/full"))
+def compare(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(help="Run folders; all finished ones if not given.")
+    ] = None,
+    by: By = "region",
+    csv: Csv = None,
+    root: Root = Path("runs"),
+) -> None:
+    """Compare runs per region, with intervals; nothing is called better unless it is."""
+    opened = [wb.open_run(run) for run in runs] if runs else list(wb.list_runs(root))
+    comparison = wb.compare(opened, by=by)
+    print(comparison)
+    if csv:
+        write_csv(comparison.table(), csv)
+
+
+@app.command(epilog=examples("workbench runs", "workbench runs --root elsewhere/runs"))
+def runs(root: Root = Path("runs")) -> None:
+    """List the runs of a folder: state, scores, parameters, memory, time."""
+    print(wb.list_runs(root))
