@@ -12,14 +12,13 @@ from safetensors.torch import load_file
 from workbench.data.simulated.pool import open_pool, pool_scene
 from workbench.data.simulated.spectra import NODATA
 from workbench.models import load_backbone, pretraining
+from workbench.models.masked_autoencoder import MaskedAutoencoder, patches_of
 from workbench.models.pretraining import (
     Crops,
-    MaskedAutoencoder,
     Pretraining,
     check,
     compressed,
     encoder_state,
-    patches_of,
     pretrain,
     statistics_of,
     visible_patches,

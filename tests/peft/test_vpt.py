@@ -27,7 +27,8 @@ def forward_by_hand(backbone: Backbone, prompts: list[Tensor]) -> list[Tensor]:
 
     With one prompt only, what the block made of it goes into the next.
     """
-    tokens, (_, height, width) = backbone.embed(IMAGE[:, :, None])
+    _, height, width, _ = backbone.token_grid(IMAGE)
+    tokens = backbone.embed(IMAGE[:, :, None])
     tokens = torch.cat([backbone.cls_token.expand(2, -1, -1), tokens], dim=1)
     count = prompts[0].shape[1]
     kept = prompts[0].expand(2, -1, -1)

@@ -98,10 +98,11 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def refuse(self, **given: object) -> None:
-        """Raise the error of metadata that the family does not take, where it is not None."""
-        wrong = [name for name, value in given.items() if value is not None]
+        """Raise the error of metadata, given as not None, that the family does not take."""
+        taken = (*self.encodings, *self.extras)
+        wrong = [name for name, value in given.items() if value is not None and name not in taken]
         if wrong:
-            takes = " and ".join((*self.encodings, *self.extras)) or "nothing"
+            takes = " and ".join(taken) or "nothing"
             raise RecipeError(
                 f"{self.name} takes no {' and no '.join(wrong)}; beside the image it takes {takes}."
             )

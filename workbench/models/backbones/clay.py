@@ -16,13 +16,8 @@ from torch import Tensor, nn
 
 from workbench.data.bands import BANDS
 from workbench.errors import BandError, DataError, RecipeError, WeightsError
-from workbench.models.backbones import FAMILIES, Backbone, Facts, Source, publish
-from workbench.models.backbones._plain import (
-    block_indices,
-    gsd_tensor,
-    require_coords,
-    require_image,
-)
+from workbench.models.backbones import FAMILIES, Facts, Source, publish
+from workbench.models.backbones._plain import PlainViT, gsd_tensor, require_coords
 from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
 from workbench.models.positions import sincos_2d, sincos_closed
 from workbench.models.weights import State
@@ -137,7 +132,7 @@ class _Transformer(nn.Module):
 
 
 @FAMILIES.register("clay")
-class Clay(Backbone):
+class Clay(PlainViT):
     """Plain ViT whose patch embedding follows from the wavelengths of the bands."""
 
     encodings = ("time", "location")
@@ -192,6 +187,11 @@ class Clay(Backbone):
         """The transformer blocks, under the checkpoint's name."""
         return self.transformer.layers
 
+    @property
+    def norm(self) -> nn.Module:  # type: ignore[override]
+        """What stands behind the last block, under the checkpoint's name."""
+        return self.transformer.norm
+
     def linear_roles(self) -> dict[str, list[str]]:
         """Return the paths of the linear layers of all blocks by role."""
         layers = {"qkv": "0.to_qkv", "proj": "0.to_out", "fc1": "1.net.1", "fc2": "1.net.3"}
@@ -224,56 +224,31 @@ class Clay(Backbone):
             ])  # fmt: skip
         return time, location
 
-    def forward(
+    def embed(
         self,
-        image: Tensor,
+        frames: Tensor,
         time: Tensor | None = None,
         location: Tensor | None = None,
         *,
         gsd: float | Tensor | None = None,
         month: int | Tensor | None = None,
-        blocks: Sequence[int] | None = None,
-    ) -> list[Tensor]:
-        """Return the feature maps ``(B, D, h, w)`` of all blocks, or of those asked for.
+    ) -> Tensor:
+        """Return patch tokens ``(B, h*w, D)`` with positions and metadata.
 
         Args:
-            image: ``(B, C, H, W)`` or ``(B, C, 1, H, W)``, normalised; any multiples of the patch.
+            frames: ``(B, C, 1, H, W)``, normalised; any multiples of the patch.
             time: ``(B, 4)`` as `encode` makes it; zeros without, as in pre-training.
             location: ``(B, 4)``, likewise.
             gsd: Metres a pixel, which positions are scaled by; without it 1, as in TerraTorch.
             month: Not taken.
-            blocks: Indices of blocks; negative ones count from the end.
         """
-        self.refuse(month=month)
-        require_image(self, image, self.bands)
-        wanted = block_indices(self, blocks)
-        if image.ndim == 5:
-            image = _only_frame(image)
-        tokens = self.embed(image, time, location, gsd)
-        tokens = torch.cat([self.cls_token.expand(len(image), -1, -1), tokens], dim=1)
-        outputs: list[Tensor] = []
-        for block in self.blocks:
-            tokens = block(tokens)
-            outputs.append(tokens)
-        outputs[-1] = self.transformer.norm(outputs[-1])
-        grid = image.shape[-2] // self.patch_size, image.shape[-1] // self.patch_size
-        return [outputs[index][:, 1:].transpose(1, 2).unflatten(2, grid) for index in wanted]
-
-    def embed(
-        self,
-        image: Tensor,
-        time: Tensor | None,
-        location: Tensor | None,
-        gsd: float | Tensor | None,
-    ) -> Tensor:
-        """Return patch tokens ``(B, h*w, D)`` with positions and metadata."""
-        tokens = self.patch_embedding(
-            image, torch.tensor(self.wavelengths_nm, device=image.device) / 1000
-        )
+        image = _only_frame(frames)
+        waves_um = torch.tensor(self.wavelengths_nm, device=image.device) / 1000
+        tokens = self.patch_embedding(image, waves_um)
         told = torch.cat([_four(time, "time", image), _four(location, "location", image)], dim=1)
         metadata = told[:, None].expand(-1, tokens.shape[1], -1)
-        grid = image.shape[-2] // self.patch_size, image.shape[-1] // self.patch_size
-        positions = sincos_2d(self.embed_dim - 8, grid, gsd_tensor(gsd, 1.0, image))
+        _, rows, columns, _ = self.token_grid(image)
+        positions = sincos_2d(self.embed_dim - 8, (rows, columns), gsd_tensor(gsd, 1.0, image))
         return tokens + torch.cat([positions.expand(len(image), -1, -1), metadata], dim=-1)
 
     def fit_state(self, state: State, bands: tuple[str, ...], origin: str) -> State:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.errors import DataError, RecipeError
-from workbench.models.backbones import FAMILIES, Backbone
+from workbench.models.backbones import FAMILIES
 from workbench.models.backbones._galileo_input import (
     GROUPS,
     SENTINEL_2,
@@ -22,12 +22,7 @@ from workbench.models.backbones._galileo_input import (
     GalileoInput,
     groups_of,
 )
-from workbench.models.backbones._plain import (
-    block_indices,
-    gsd_tensor,
-    require_coords,
-    require_image,
-)
+from workbench.models.backbones._plain import PlainViT, gsd_tensor, require_coords
 from workbench.models.metadata import Dates, LonLat, parse_dates
 from workbench.models.positions import sincos_halved
 from workbench.models.weights import State
@@ -96,7 +91,7 @@ class _Block(nn.Module):
 
 
 @FAMILIES.register("galileo")
-class Galileo(Backbone):
+class Galileo(PlainViT):
     """ViT over groups of bands, patches and dates; a patch's feature is the mean of its tokens.
 
     The fixed tables of the checkpoints (positions in time, months) are computed. Stochastic depth
@@ -190,51 +185,26 @@ class Galileo(Backbone):
         months = [[moment.month - 1 for moment in frames] for frames in parse_dates(dates)]
         return torch.tensor(months), None
 
-    def forward(
+    def embed(
         self,
-        image: Tensor,
+        frames: Tensor,
         time: Tensor | None = None,
         location: Tensor | None = None,
         *,
         gsd: float | Tensor | None = None,
         month: int | Tensor | None = None,
-        blocks: Sequence[int] | None = None,
-    ) -> list[Tensor]:
-        """Return the feature maps ``(B, D, h, w)`` of all blocks, or of those asked for.
+    ) -> Tensor:
+        """Return tokens ``(B, h*w*T*G, D)`` of G groups with their encodings.
 
         Args:
-            image: ``(B, C, H, W)`` or ``(B, C, T, H, W)`` as `prepare` makes it: `channels`.
+            frames: ``(B, C, T, H, W)`` as `prepare` makes it: `channels`.
             time: Months ``(B, T)`` as `encode` makes them.
             location: Not taken.
             gsd: Metres a pixel; without it Sentinel-2's 10.
             month: The same as time, also one number for all; without either 5 (June), as in the
                 reference.
-            blocks: Indices of blocks; negative ones count from the end.
         """
-        self.refuse(location=location)
-        require_image(self, image, self.channels)
-        wanted = block_indices(self, blocks)
-        frames = image[:, :, None] if image.ndim == 4 else image
-        tokens = self.embed(frames, _months(time, month, frames), gsd_tensor(gsd, BASE_GSD, image))
-        patch_tokens = self.token_grid(image)[1:]
-        outputs: list[Tensor] = []
-        for block in self.blocks or ():
-            tokens = block(tokens)
-            outputs.append(tokens)
-        outputs[-1] = self.norm(outputs[-1])
-        return [
-            outputs[index].unflatten(1, patch_tokens).mean(dim=3).permute(0, 3, 1, 2)
-            for index in wanted
-        ]
-
-    def embed(self, frames: Tensor, months: Tensor, gsd: Tensor) -> Tensor:
-        """Return tokens ``(B, h*w*T*G, D)`` of G groups with their encodings.
-
-        Args:
-            frames: ``(B, C, T, H, W)``.
-            months: ``(B, T)``.
-            gsd: ``(1,)`` or ``(B,)`` in metres a pixel.
-        """
+        months = _months(time, month, frames)
         B, _, T = frames.shape[:3]
         pixels = frames.transpose(1, 2).flatten(0, 1)
         maps = torch.stack([
@@ -243,7 +213,7 @@ class Galileo(Backbone):
         ], dim=-1)  # fmt: skip
         tokens = maps.unflatten(0, (B, T)).permute(0, 3, 4, 1, 5, 2)  # (B, h, w, T, G, D)
         h, w = tokens.shape[1:3]
-        metres = self.patch_size * gsd / BASE_GSD
+        metres = self.patch_size * gsd_tensor(gsd, BASE_GSD, frames) / BASE_GSD
         where = [list(GROUPS).index(group) for group in self.groups]
         parts = (
             self.s_t_channel_embed[where],

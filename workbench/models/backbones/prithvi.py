@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import BandError, RecipeError, WeightsError
-from workbench.models.backbones import FAMILIES, Backbone
-from workbench.models.backbones._plain import block_indices, require_image
+from workbench.models.backbones import FAMILIES
+from workbench.models.backbones._plain import PlainViT
 from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
 from workbench.models.positions import resize_table, sincos, sincos_3d
 from workbench.models.weights import State
@@ -50,7 +50,7 @@ class _PairEncoder(nn.Module):
 
 
 @FAMILIES.register("prithvi")
-class Prithvi(Backbone):
+class Prithvi(PlainViT):
     """Plain ViT over patches of one or several frames; its features keep the patches' grid."""
 
     derived = frozenset({"pos_embed"})
@@ -135,58 +135,31 @@ class Prithvi(Backbone):
         return time, location
 
     def embed(
-        self, image: Tensor, time: Tensor | None = None, location: Tensor | None = None
-    ) -> tuple[Tensor, tuple[int, int, int]]:
-        """Return patch tokens ``(B, T*h*w, D)`` with positions and metadata, and their grid.
-
-        Args:
-            image: ``(B, C, T, H, W)``, normalised; sides are multiples of the patch.
-            time: ``(B, T, 2)``: year and day of the year.
-            location: ``(B, 2)``: latitude and longitude in degrees.
-        """
-        frames, height, width = image.shape[-3:]
-        grid = (frames, height // self.patch_size, width // self.patch_size)
-        tokens = self.patch_embed(image) + resize_table(self.pos_embed, self.grid, grid)[:, 1:]
-        if time is not None:
-            encoded = self._encoder("time")(time)
-            tokens = tokens + encoded.repeat_interleave(grid[1] * grid[2], dim=1)
-        if location is not None:
-            tokens = tokens + self._encoder("location")(location)[:, None]
-        return tokens, grid
-
-    def forward(
         self,
-        image: Tensor,
+        frames: Tensor,
         time: Tensor | None = None,
         location: Tensor | None = None,
         *,
         gsd: float | Tensor | None = None,
         month: int | Tensor | None = None,
-        blocks: Sequence[int] | None = None,
-    ) -> list[Tensor]:
-        """Return the feature maps ``(B, T*D, h, w)`` of all blocks, or of those asked for.
+    ) -> Tensor:
+        """Return patch tokens ``(B, T*h*w, D)`` with positions and metadata.
 
         Args:
-            image: ``(B, C, H, W)`` or ``(B, C, T, H, W)``, normalised; sides are multiples of the
-                patch.
+            frames: ``(B, C, T, H, W)``, normalised; sides are multiples of the patch.
             time: ``(B, T, 2)``: year and day of the year; without it that term is left out.
             location: ``(B, 2)``: latitude and longitude in degrees, likewise.
             gsd: Not taken.
             month: Not taken.
-            blocks: Indices of blocks; negative ones count from the end.
         """
-        self.refuse(gsd=gsd, month=month)
-        require_image(self, image, self.bands)
-        wanted = block_indices(self, blocks)
-        frames = image[:, :, None] if image.ndim == 4 else image
-        tokens, grid = self.embed(frames, time, location)
-        tokens = torch.cat([self.cls_token.expand(len(image), -1, -1), tokens], dim=1)
-        outputs: list[Tensor] = []
-        for block in self.blocks or ():
-            tokens = block(tokens)
-            outputs.append(tokens)
-        outputs[-1] = self.norm(outputs[-1])
-        return [_tokens_to_map(outputs[index][:, 1:], grid) for index in wanted]
+        grid = self.token_grid(frames)[:3]
+        tokens = self.patch_embed(frames) + resize_table(self.pos_embed, self.grid, grid)[:, 1:]
+        if time is not None:
+            encoded = self._encoder("time")(time)
+            tokens = tokens + encoded.repeat_interleave(grid[1] * grid[2], dim=1)
+        if location is not None:
+            tokens = tokens + self._encoder("location")(location)[:, None]
+        return tokens
 
     def fit_state(self, state: State, bands: tuple[str, ...], origin: str) -> State:
         """Return a checkpoint's encoder with the patch embedding of this module's bands.
@@ -244,11 +217,6 @@ class Prithvi(Backbone):
                 f"coords=({coord!r},) or leave {coord} out."
             )
         return self.get_submodule(COORDS[coord])
-
-
-def _tokens_to_map(tokens: Tensor, grid: tuple[int, int, int]) -> Tensor:
-    """Return ``(B, T*D, h, w)`` from ``(B, T*h*w, D)``; the frames' channels follow each other."""
-    return tokens.unflatten(1, grid).permute(0, 1, 4, 2, 3).flatten(1, 2)
 
 
 def _initialise_patches(weight: Tensor) -> None:
