@@ -82,19 +82,36 @@ class Segmenter(nn.Module):
             time: As `encode` returns it; without it the backbone leaves that term out.
             location: Likewise.
         """
+        return self.decode(self.features(image, time, location), image.shape[-2:])
+
+    def features(
+        self, image: Tensor, time: Tensor | None = None, location: Tensor | None = None
+    ) -> list[Tensor]:
+        """Return the backbone's feature maps that the decoder takes; the arguments of `forward`."""
         bands = self.backbone.bands
         if image.ndim not in (4, 5) or image.shape[1] != len(bands):
             raise BandError(
                 f"The model takes images (B, {len(bands)}, y, x) with the bands "
                 f"{', '.join(bands)}; got {tuple(image.shape)}."
             )
-        height, width = image.shape[-2:]
-        padded, top, left = pad_to_multiple(self.normalize(image), self.backbone.size_multiple)
+        padded, _, _ = pad_to_multiple(self.normalize(image), self.backbone.size_multiple)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_backbone):
-            features = self.backbone(padded, time, location, blocks=self.decoder.blocks)
+            return self.backbone(padded, time, location, blocks=self.decoder.blocks)
+
+    def decode(self, features: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+        """Return logits ``(B, K, y, x)`` float32 from what `features` returns.
+
+        Args:
+            features: Feature maps of images.
+            size: Rows and columns of the images, before they were padded.
+        """
+        height, width = size
+        top, bottom = _split_padding(height, self.backbone.size_multiple)
+        left, right = _split_padding(width, self.backbone.size_multiple)
+        padded = top + height + bottom, left + width + right
         logits = self.decoder(features).float()
-        if logits.shape[-2:] != padded.shape[-2:]:
-            logits = F.interpolate(logits, size=padded.shape[-2:], mode="bilinear")
+        if logits.shape[-2:] != padded:
+            logits = F.interpolate(logits, size=padded, mode="bilinear")
         return logits[..., top : top + height, left : left + width]
 
 
