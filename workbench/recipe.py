@@ -39,7 +39,14 @@ class Recipe(Options):
         default="unet", description="Decoder: 'unet' is sharper, 'linear' the smallest."
     )
     epochs: int = Field(default=100, ge=1, description="Most epochs to train.")
-    batch_size: int = Field(default=8, ge=1, description="Chips in one step.")
+    batch_size: int = Field(default=8, ge=1, description="Chips computed at once.")
+    accumulate: int = Field(
+        default=1, ge=1, description="Batches in one step: more chips a step in the same memory."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto",
+        description="Number format of the network; auto is bf16 on GPUs that have it, else fp32.",
+    )
     learning_rate: float | None = Field(
         default=None, gt=0, description="Peak learning rate; by default the method's."
     )

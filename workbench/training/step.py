@@ -1,0 +1,98 @@
+"""One optimiser step: forward, loss, backward, update; it knows nothing of epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from workbench.models.segmenter import Segmenter
+from workbench.recipe import Recipe
+from workbench.training import objective
+from workbench.training.loader import Batch
+from workbench.training.precision import Precision, autocast
+
+
+class StepLoss(NamedTuple):
+    """The loss of a step, perhaps still on its way from the device."""
+
+    value: Tensor
+    arrived: torch.cuda.Event | None
+    pixels: int
+    chips: int
+
+    def wait(self) -> float:
+        """Return the loss once it is there: the mean over all labelled pixels."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return float(self.value)
+
+
+class Step:
+    """What is needed to take one optimiser step after the other.
+
+    Args:
+        recipe: How to train.
+        model: On its device already; put into training mode by the caller.
+        device: Where the model is.
+        precision: What the recipe's precision means there.
+
+    Attributes:
+        parameters: What is trained, by name.
+        optimizer: AdamW over them.
+        scaler: Keeps gradients of fp16 within its range; idle for other precisions.
+    """
+
+    def __init__(self, recipe: Recipe, model: Segmenter, device: torch.device,
+                 precision: Precision = "fp32") -> None:
+        self.model = model
+        self.device = device
+        self.precision = precision
+        self.parameters = {
+            name: parameter for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        }  # fmt: skip
+        # Fused, it looks at the scaler's verdict on the device: the host need not wait for it.
+        self.optimizer = torch.optim.AdamW(
+            self.parameters.values(), lr=recipe.lr, weight_decay=recipe.weight_decay,
+            fused=device.type == "cuda",
+        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+
+    def take(self, batches: Sequence[Batch], seed: int) -> StepLoss:
+        """Start one step over several batches; a GPU is still computing when this returns.
+
+        Args:
+            batches: Accumulated: the loss is the sum over the labelled pixels of all of them,
+                divided by their number. At least one pixel has a label.
+            seed: Of dropout.
+        """
+        torch.manual_seed(seed)
+        pixels = sum(batch.pixels for batch in batches)
+        value = torch.zeros((), device=self.device)
+        for batch in batches:
+            if batch.pixels:
+                value += self._backward(batch, pixels)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        arrived = None
+        if self.device.type == "cuda":
+            # Fetched when the next step is on its way, so that the GPU never waits for Python.
+            value, arrived = value.to("cpu", non_blocking=True), torch.cuda.Event()
+            arrived.record()
+        return StepLoss(value, arrived, pixels, sum(len(batch.image) for batch in batches))
+
+    def _backward(self, batch: Batch, pixels: int) -> Tensor:
+        with autocast(self.precision, self.device):
+            logits = self.model(*batch.inputs(self._moved))
+        loss = objective.cross_entropy_sum(logits, self._moved(batch.mask)) / pixels
+        self.scaler.scale(loss).backward()
+        return loss.detach()
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
