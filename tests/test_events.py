@@ -18,8 +18,10 @@ EXAMPLES = [
     events.WarningRaised(message="«one» line\nor two"),
     events.RunFinished(reason="early stopping", best_epoch=1, duration_s=3.0,
                        peak_host_rss_bytes=7),
+    events.RunPaused(step=3),
+    events.RunUnpaused(step=3),
     events.RunStopped(reason="on request"),
-    events.RunFailed(error="ValueError", traceback="Traceback …"),
+    events.RunFailed(error="ValueError", traceback="Traceback …", advice="another file"),
     events.RunImported(origin="best.ckpt"),
 ]
 

@@ -113,6 +113,16 @@ class WarningRaised(Event, kind="warning"):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RunPaused(Event, kind="run_paused"):
+    """Training waits on request, its checkpoint `last` written; no clock runs."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunUnpaused(Event, kind="run_unpaused"):
+    """Training goes on where it paused."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunFinished(Event, kind="run_finished", terminal=True):
     """All epochs done, or early stopping; `reason` says which in words."""
 
@@ -132,10 +142,11 @@ class RunStopped(Event, kind="run_stopped", terminal=True):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunFailed(Event, kind="run_failed", terminal=True):
-    """An error ended the run; the traceback is kept here and in log.txt."""
+    """An error ended the run; `advice` says what to do, the traceback is in log.txt too."""
 
     error: str
     traceback: str
+    advice: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -65,8 +65,8 @@ def test_the_state_of_a_run_without_a_writer(run, events, state):
 
 
 def test_a_run_with_a_live_writer_is_running(run):
-    write(run, started(), step(1))
     with writing(run.folder):
+        write(run, started(), step(1))
         assert run.state == "running"
     assert run.state == "killed"
 

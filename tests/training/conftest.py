@@ -63,7 +63,8 @@ def without_clocks(events: Iterable[Event]) -> list[dict[str, Any]]:
     return [
         {"kind": event.kind, **{key: value for key, value in vars(event).items()
                                 if key not in CLOCKS and "peak" not in key}}
-        for event in events if event.kind not in {"run_resumed", "warning"}
+        for event in events
+        if event.kind not in {"run_resumed", "run_paused", "run_unpaused", "warning"}
     ]  # fmt: skip
 
 

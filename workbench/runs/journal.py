@@ -24,7 +24,7 @@ class JournalWriter:
         self._path = path
         with out_of_space_explained(path):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            os.ftruncate(self._file, _whole_size(path))
+            os.ftruncate(self._file, whole_size(path))
 
     def append(self, event: Event) -> None:
         """Write one event; on failure (no space left) the file is as it was before."""
@@ -58,6 +58,11 @@ class JournalReader:
         self._path = path
         self._offset = 0
 
+    @property
+    def offset(self) -> int:
+        """Return how many bytes of whole lines have been read."""
+        return self._offset
+
     def read(self) -> list[Event]:
         """Return the events that are new since the last call; a torn last line waits."""
         if not self._path.exists():
@@ -89,8 +94,10 @@ def _superseded(old: Event, resumed: RunResumed) -> bool:
     return old.terminal or old.step > resumed.step
 
 
-def _whole_size(path: Path) -> int:
-    """Return the size up to the last line break, reading from the end."""
+def whole_size(path: Path) -> int:
+    """Return the size up to the last line break, reading from the end; 0 without a file."""
+    if not path.exists():
+        return 0
     with open(path, "rb") as file:
         end = file.seek(0, os.SEEK_END)
         while end > 0:

@@ -1,52 +1,144 @@
-"""One writer a run folder: an operating-system lock that dies with its process."""
+"""One writer a run folder: an operating-system lock that dies with its process.
+
+It is a `flock`, which belongs to the open file and not to the process, so a launching process
+can hand the file to its worker: there is no moment in which nobody holds the lock.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
-
-import filelock
+from typing import NamedTuple
 
 from workbench.errors import RunError
+from workbench.runs import control
+from workbench.runs.journal import EVENTS, whole_size
+from workbench.storage import out_of_space_explained
 
 LOCK = ".lock"
 # A reader that asks whether the lock is live holds it for an instant; a writer waits that long.
 _PATIENCE_S = 2.0
 
 
+class _Said(NamedTuple):
+    """What the lock's file says while it is held."""
+
+    holder: int
+    journal_size: int
+    died: int
+
+
+class Lock:
+    """The lock of a run folder, held until `release`.
+
+    The file names its holder and how long the journal was when it came: a run whose journal has
+    not grown since is `starting`. A holder that ends in order leaves the file empty, so one that
+    died can be told.
+
+    Attributes:
+        file: The descriptor that a worker inherits.
+        found_dead: The process that held it before and died, None where all was in order.
+    """
+
+    def __init__(self, file: int, found_dead: int | None = None) -> None:
+        self.file = file
+        self.found_dead = found_dead
+
+    @staticmethod
+    def take(folder: Path) -> Lock:
+        """Take the lock; wishes to whoever held it before are forgotten.
+
+        Raises:
+            RunError: Another process, or another call in this one, trains into the folder.
+        """
+        with out_of_space_explained(folder):
+            file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                _acquire(file, folder)
+                died = said.holder if (said := _said(file)) else None
+                _say(file, _Said(os.getpid(), whole_size(folder / EVENTS), died or 0))
+                control.clear(folder)
+            except BaseException:
+                os.close(file)
+                raise
+        return Lock(file, died)
+
+    @staticmethod
+    def inherited(file: int) -> Lock:
+        """Go on holding the lock that the launching process took."""
+        said = _said(file)
+        assert said is not None
+        _say(file, said._replace(holder=os.getpid()))
+        return Lock(file, said.died or None)
+
+    def release(self) -> None:
+        """Let go of it, in order."""
+        os.ftruncate(self.file, 0)
+        os.close(self.file)
+
+
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run folder.
+def writing(folder: Path, lock: Lock | None = None) -> Iterator[Lock]:
+    """Hold the lock of a run folder, or go on holding one that was handed over.
 
     Raises:
         RunError: Another process, or another call in this one, trains into the folder.
     """
-    # thread_local=False: the generator of events may be closed by another thread.
-    lock = filelock.FileLock(folder / LOCK, thread_local=False)
+    held = lock or Lock.take(folder)
     try:
-        lock.acquire(timeout=_PATIENCE_S)
-    except filelock.Timeout:
-        raise RunError(
-            f"{folder} is being trained by another process or cell. Wait for it, stop it, or "
-            "train under another name."
-        ) from None
-    try:
-        yield
+        yield held
     finally:
-        lock.release()
+        held.release()
 
 
 def is_live(folder: Path) -> bool:
     """Return whether some process holds the lock of a run folder."""
-    if not (folder / LOCK).exists():
-        return False
-    lock = filelock.FileLock(folder / LOCK, thread_local=False)
+    return journal_size_at_start(folder) is not None
+
+
+def journal_size_at_start(folder: Path) -> int | None:
+    """Return how long the journal was when the living writer came, None where there is none."""
     try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        return True
-    except OSError:  # a read-only folder has no writer
-        return False
-    lock.release()
-    return False
+        file = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        # Shared, so that two who look do not take each other for a writer.
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = _said(file)
+        return said.journal_size if said else 0
+    except OSError:  # a file system without locks has no writer
+        return None
+    finally:
+        os.close(file)
+    return None
+
+
+def _acquire(file: int, folder: Path) -> None:
+    patient_until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > patient_until:
+                raise RunError(
+                    f"{folder} is being trained by another process or cell. Wait for it "
+                    "(run.wait()), stop it (run.stop()), or train under another name."
+                ) from None
+        time.sleep(0.02)
+
+
+def _said(file: int) -> _Said | None:
+    words = os.pread(file, 100, 0).split()
+    return _Said(*map(int, words)) if len(words) == len(_Said._fields) else None
+
+
+def _say(file: int, said: _Said) -> None:
+    line = " ".join(map(str, said)).encode()
+    os.pwrite(file, line, 0)
+    os.ftruncate(file, len(line))

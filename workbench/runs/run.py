@@ -10,18 +10,31 @@ import pandas as pd
 
 from workbench.data import ClassInfo, DatasetInfo, Split
 from workbench.errors import RunError
-from workbench.events import EpochDone, Event, RunFailed, RunFinished, RunStarted, StepDone
+from workbench.events import (
+    EpochDone,
+    Event,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunStarted,
+    StepDone,
+    WarningRaised,
+)
 from workbench.recipe import AnyRecipe, recipe_from_json
 from workbench.reprs import html_card, readable_bytes, readable_count, readable_duration
-from workbench.runs import checkpoints
+from workbench.runs import checkpoints, control
 from workbench.runs import folder as layout
 from workbench.runs.journal import EVENTS, JournalReader, replay
-from workbench.runs.lock import is_live
+from workbench.runs.lock import journal_size_at_start
 from workbench.storage import read_json
 
 E = TypeVar("E", bound=Event)
 _STATES = {"run_finished": "finished", "run_stopped": "stopped", "run_failed": "failed",
            "run_imported": "finished"}  # fmt: skip
+
+
+# The states in which a process trains, or is about to.
+LIVE = ("starting", "running", "paused")
 
 
 class History(NamedTuple):
@@ -91,16 +104,55 @@ class Run:
 
     @property
     def state(self) -> str:
-        """Return `running`, `finished`, `stopped`, `failed` or `killed`.
+        """Return how the run stands now.
 
-        A run that neither ended nor has a living writer was killed.
+        `starting` until its process says something, `running`, `paused`, `finished`, `stopped`,
+        `failed`; a run that neither ended nor has a living process was `killed`.
         """
         # The lock first: a run that ends between two looks has its last event by then.
-        live = is_live(self.folder)
+        size_at_start = journal_size_at_start(self.folder)
         events = self.events()
+        if size_at_start is not None and self._journal.offset <= size_at_start:
+            return "starting"
         if events and events[-1].terminal:
             return _STATES[events[-1].kind]
-        return "running" if live else "killed"
+        if size_at_start is None:
+            return "killed"
+        last = next(event for event in reversed(events) if not isinstance(event, WarningRaised))
+        return "paused" if isinstance(last, RunPaused) else "running"
+
+    def pause(self) -> None:
+        """Let the training wait after the step under way, with a checkpoint written.
+
+        Raises:
+            RunError: It is not being trained.
+        """
+        self._request(control.PAUSE)
+
+    def unpause(self) -> None:
+        """Let a paused training go on.
+
+        Raises:
+            RunError: It is not being trained.
+        """
+        self._request(control.UNPAUSE)
+
+    def stop(self, *, after_epoch: bool = False) -> None:
+        """End the training after the step under way, or after the epoch; `wb.resume` goes on.
+
+        Raises:
+            RunError: It is not being trained.
+        """
+        self._request(control.STOP_AFTER_EPOCH if after_epoch else control.STOP)
+
+    def _request(self, wish: str) -> None:
+        if (state := self.state) not in LIVE:
+            goes_on = f" wb.resume({str(self.folder)!r}) goes on with it."
+            raise RunError(
+                f"{self.name!r} is not being trained, so it cannot {wish.replace('_', ' ')}: it is "
+                f"{state}.{'' if state == 'finished' else goes_on}"
+            )
+        control.request(self.folder, wish)
 
     def events(self) -> list[Event]:
         """Return all events so far; what a resumed run superseded is left out."""

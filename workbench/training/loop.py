@@ -24,9 +24,11 @@ from workbench.events import (
     EpochDone,
     Event,
     RunFinished,
+    RunPaused,
     RunResumed,
     RunStarted,
     RunStopped,
+    RunUnpaused,
     StepDone,
     WarningRaised,
 )
@@ -111,6 +113,9 @@ class Loop:
                 if ended.best:
                     self._save("best")
                 self._save_last()
+                if control.stops_after_epoch and self._over() is None:
+                    yield RunStopped(**self._now(), reason="asked to stop after the epoch")
+                    return
             yield RunFinished(
                 **self._now(), reason=reason, best_epoch=self.progress.best_epoch,
                 duration_s=self.progress.duration_s,
@@ -151,6 +156,9 @@ class Loop:
         )
         underway: collections.deque[_Loss] = collections.deque()
         for batch in batches:
+            if control.pausing:
+                yield from self._arriving(underway)
+                yield from self._pause(control)
             if control.stop_reason is not None:
                 break
             if batch.pixels:
@@ -164,9 +172,28 @@ class Loop:
             progress.step += 1
             while len(underway) > (self.device.type == "cuda"):
                 yield self._step_done(underway.popleft())
+        yield from self._arriving(underway)
+        if control.pausing:
+            yield from self._pause(control)
+        progress.epoch_s = time.perf_counter() - self._epoch_begun
+
+    def _arriving(self, underway: collections.deque[_Loss]) -> Iterator[Event]:
         while underway:
             yield self._step_done(underway.popleft())
-        progress.epoch_s = time.perf_counter() - self._epoch_begun
+
+    def _pause(self, control: Control) -> Iterator[Event]:
+        """Wait, with a checkpoint on disk in case this is for good; no clock runs meanwhile."""
+        begun = time.perf_counter()
+        self.progress.epoch_s = begun - self._epoch_begun
+        self._save_last()
+        yield RunPaused(**self._now())
+        control.wait()
+        if control.stop_reason is None:
+            yield RunUnpaused(**self._now())
+        waited = time.perf_counter() - begun
+        self._begun += waited
+        self._epoch_begun += waited
+        self._clock.restart()
 
     def _step(self, batch: Batch) -> _Loss:
         """Start one optimiser step; on a GPU it is still computing when this returns."""

@@ -63,8 +63,9 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         create(run.folder, recipe, split, {
             **choices, "device": str(target), "weights_hash": model.description.weights_hash,
         })  # fmt: skip
-    return recorded(run, _session(run, recipe, split, model.to(target), target, resume,
-                                  control or Control()))
+    control = control or Control()
+    control.follow(run.folder)
+    return recorded(run, _session(run, recipe, split, model.to(target), target, resume, control))
 
 
 def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: torch.device,
