@@ -3,7 +3,7 @@ import json
 import pytest
 
 from workbench.catalog import open_catalog
-from workbench.catalog.collection import read_collection
+from workbench.catalog.stac import read_collection
 from workbench.errors import WorkbenchError
 from workbench.storage import shipped
 
@@ -31,7 +31,7 @@ def test_simulated_data_are_called_simulated_everywhere(floods):
 
 
 def test_regions_are_listed_with_date_and_box(floods):
-    assert "bolivia    2018-02-15  -65.64, -15.96, -64.36, -11.39" in repr(floods)
+    assert "bolivia    2018-02-15         -65.64, -15.96, -64.36, -11.39" in repr(floods)
     assert floods.regions["sri-lanka"].title == "Sri Lanka"
 
 
@@ -42,3 +42,20 @@ def test_a_collection_that_lacks_a_field_names_it_and_the_file(tmp_path):
     (tmp_path / "collection.json").write_text(json.dumps(data))
     with pytest.raises(WorkbenchError, match=r"collection\.json is not a collection .*'gsd'"):
         read_collection(tmp_path / "collection.json")
+
+
+def test_a_field_of_ours_that_is_misspelt_is_named(tmp_path):
+    data = json.loads((shipped("data_catalog") / "simulated-floods/collection.json").read_text())
+    data["workbench:holdout"], data["links"] = ["bolivia"], []
+    (tmp_path / "collection.json").write_text(json.dumps(data))
+    with pytest.raises(WorkbenchError, match=r"workbench:holdout: Extra inputs"):
+        read_collection(tmp_path / "collection.json")
+
+
+def test_places_are_read_only_when_they_are_asked_for(tmp_path):
+    data = json.loads((shipped("data_catalog") / "simulated-floods/collection.json").read_text())
+    (tmp_path / "collection.json").write_text(json.dumps(data))
+    collection = read_collection(tmp_path / "collection.json")
+    assert collection.bands
+    with pytest.raises(WorkbenchError, match=r"items/bolivia\.json"):
+        _ = collection.regions

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from workbench.catalog.collection import Collection, read_collection
+from workbench.catalog.collection import FLAGS, Collection
+from workbench.catalog.stac import read_collection
 from workbench.errors import WorkbenchError, unknown_name
 from workbench.reprs import html_card, html_table, text_table
 from workbench.storage import read_json, shipped
+
+# Classes that a table still names.
+_NAMED = 3
 
 
 class Catalog(Mapping[str, Collection]):
@@ -34,18 +38,20 @@ class Catalog(Mapping[str, Collection]):
     def __contains__(self, name: object) -> bool:
         return name in self._collections
 
-    _HEADER = ("id", "title", "bands", "GSD", "classes", "regions", "licence")
+    _HEADER = ("id", "title", "chips", "bands", "GSD", "classes", "regions", "licence", "mind")
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
                 entry.id,
-                entry.title,
+                entry.shown_title,
+                "" if entry.chips is None else str(entry.chips),
                 str(len(entry.bands)),
                 f"{entry.gsd_m:g} m",
-                ", ".join(kind.name for kind in entry.classes),
+                _named(entry),
                 str(len(entry.regions)),
-                entry.licence,
+                "not stated" if entry.licence == "other" else entry.licence,
+                ", ".join(FLAGS[flag] for flag in entry.flags),
             )
             for entry in self.values()
         ]
@@ -55,6 +61,11 @@ class Catalog(Mapping[str, Collection]):
 
     def _repr_html_(self) -> str:
         return html_card("Catalogue", body=html_table(self._HEADER, self._rows()))
+
+
+def _named(entry: Collection) -> str:
+    names = [kind.name for kind in entry.classes]
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} classes"
 
 
 def open_catalog(path: str | Path | None = None) -> Catalog:
