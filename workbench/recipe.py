@@ -12,8 +12,8 @@ from workbench.errors import RecipeError
 from workbench.models.backbones import BACKBONES
 from workbench.models.decoders import DECODERS
 from workbench.models.loading import encodings, find_facts
+from workbench.options import Names, Options
 from workbench.peft import FullFineTuning, LoRA, Method, method
-from workbench.peft.options import Names, Options
 
 # From nothing, larger steps than fine-tuning's: AdamW's usual value.
 LR_FROM_SCRATCH = 1e-3

@@ -13,16 +13,20 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Names mapped to plug-ins of one kind, in order of registration."""
+    """Names mapped to plug-ins of one kind, in order of registration.
+
+    Attributes:
+        kind: What a name names, in words.
+    """
 
     def __init__(self, kind: str, listed_by: str) -> None:
-        self._kind = kind
+        self.kind = kind
         self._listed_by = listed_by
         self._entries: dict[str, T] = {}
 
     def add(self, name: str, entry: T) -> T:
         """Register `entry` under `name`; two entries of one name are our own mistake."""
-        assert name not in self._entries, f"{self._kind} {name!r} is registered twice"
+        assert name not in self._entries, f"{self.kind} {name!r} is registered twice"
         self._entries[name] = entry
         return entry
 
@@ -34,7 +38,7 @@ class Registry(Mapping[str, T], Generic[T]):
         try:
             return self._entries[name]
         except (KeyError, TypeError):
-            raise unknown_name(self._kind, name, self._entries, self._listed_by) from None
+            raise unknown_name(self.kind, name, self._entries, self._listed_by) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

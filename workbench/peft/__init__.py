@@ -1,7 +1,7 @@
 """PEFT methods: the contract and the registry.
 
 Every file `<name>.py` of this folder is one method: its options and what `apply` does to a
-backbone. Files with an underscore are what methods share, `options` is the base of all options.
+backbone. Files with an underscore are what methods share.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 from torch import Tensor, nn
 
 from workbench.errors import RecipeError
-from workbench.peft.options import Options
+from workbench.options import Choice, choose
 from workbench.registry import Registry, import_plugins
 
 
@@ -106,18 +106,14 @@ class Adapter(ABC):
         """Give the backbone back exactly as it was before `apply`, all of it trainable."""
 
 
-class Method(Options, ABC):
+class Method(Choice, ABC):
     """Base of the options of a PEFT method.
 
     Attributes:
-        kind: Name in the registry.
-        summary: One sentence on what it does and when to choose it.
         default_lr: Learning rate where the recipe gives none.
         saves_backbone: Whether its files hold all of the backbone.
     """
 
-    kind: ClassVar[str]
-    summary: ClassVar[str]
     default_lr: ClassVar[float]
     saves_backbone: ClassVar[bool] = False
 
@@ -138,10 +134,6 @@ class Method(Options, ABC):
             RecipeError: The method does not fit; the message names those that do.
         """
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data that `method` makes the same options from."""
-        return {"kind": self.kind, **self.model_dump(mode="json")}
-
     def require_fit(self, backbone: Backbone) -> None:
         """Raise the error of a misfit."""
         if reason := self.misfit(backbone):
@@ -160,18 +152,9 @@ def register(method: type[Method]) -> type[Method]:
     return METHODS.add(method.kind, method)
 
 
-def method(value: str | Mapping[str, Any] | Method) -> Method:
+def method(value: Any) -> Method:
     """Return the options for a name, for plain data with its `kind`, or as they are."""
-    if isinstance(value, Method):
-        return value
-    if isinstance(value, str):
-        return METHODS[value]()
-    if not isinstance(value, Mapping) or "kind" not in value:
-        raise RecipeError(
-            f"peft={value!r} is not a PEFT method. Pass a name ({', '.join(METHODS)}) or options "
-            "such as LoRA(rank=8)."
-        )
-    return METHODS[value["kind"]](**{key: entry for key, entry in value.items() if key != "kind"})
+    return choose(value, METHODS, field="peft", example="LoRA(rank=8)")
 
 
 def fitting_methods(backbone: Backbone, kinds: Collection[str] = METHODS) -> list[str]:

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
+from workbench.options import Names
 from workbench.peft import Adapter, Backbone, Method, register
 from workbench.peft._roles import check_roles, missing_roles, needs_split, target_paths
-from workbench.peft.options import Names
 
 
 @register

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from workbench.errors import RecipeError
+from workbench.registry import Registry
 
 
 def _as_tuple(value: Any) -> Any:
@@ -60,6 +62,46 @@ class Options(BaseModel):
     def but(self, **changes: Any) -> Self:
         """Return a copy with some fields changed; the copy is validated like a new one."""
         return type(self)(**{**dict(self), **changes})
+
+
+class Choice(Options):
+    """Base of options that stand for one of several: a method, a loss, a schedule.
+
+    Attributes:
+        kind: Name in the registry.
+        summary: One sentence on what it does and when to choose it.
+    """
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `choose` makes the same options from."""
+        return {"kind": self.kind, **self.model_dump(mode="json")}
+
+
+C = TypeVar("C", bound=Choice)
+
+
+def choose(value: Any, known: Registry[type[C]], *, field: str, example: str) -> C:
+    """Return the options for a name, for plain data with its `kind`, or as they are.
+
+    Args:
+        value: What was given.
+        known: What there is to choose from.
+        field: Where it was given, for the message.
+        example: Options as one would write them, likewise.
+    """
+    if isinstance(value, Choice) and type(value) in known.values():
+        return cast(C, value)
+    if isinstance(value, str):
+        return known[value]()
+    if isinstance(value, Mapping) and "kind" in value:
+        return known[value["kind"]](**{key: value[key] for key in value if key != "kind"})
+    raise RecipeError(
+        f"{field}={value!r} is not a {known.kind}. Pass a name ({', '.join(known)}) or options "
+        f"such as {example}."
+    )
 
 
 def explain(options: type[BaseModel], error: ValidationError) -> str:
