@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -42,6 +43,23 @@ class Backbone(Protocol):
     def requires_grad_(self, requires_grad: bool = True) -> Any: ...  # noqa: D102
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where modules that a method added act on blocks, for drawings.
+
+    Attributes:
+        place: `tokens` beside those of the image, `behind` each block, `beside` them all at once.
+        blocks: Indices of the blocks.
+        label: What is there, in a few words.
+        pieces: Names of the modules at each block.
+    """
+
+    place: Literal["tokens", "behind", "beside"]
+    blocks: tuple[int, ...]
+    label: str
+    pieces: tuple[str, ...] = ()
+
+
 class Adapter(ABC):
     """A method at work on one backbone, which it has changed in place.
 
@@ -57,6 +75,11 @@ class Adapter(ABC):
     additive: ClassVar[bool] = True
     identity_at_start: ClassVar[bool] = True
     still_at_start: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Where added modules act on blocks; empty where layers themselves change or train."""
+        return ()
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
@@ -178,4 +201,4 @@ from workbench.peft.vpt import VPT  # noqa: E402
 
 __all__ = ["IA3", "METHODS", "VPT", "Adapter", "Backbone", "BitFit", "EarthAdapter",
            "FullFineTuning", "LastBlocks", "LinearProbe", "LoRA", "Method", "NormTuning",
-           "ViTAdapter", "fitting_methods", "method", "register", "split_qkv"]  # fmt: skip
+           "Site", "ViTAdapter", "fitting_methods", "method", "register", "split_qkv"]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from workbench.errors import RecipeError
-from workbench.peft import Adapter, Backbone, Method
+from workbench.peft import Adapter, Backbone, Method, Site
 from workbench.peft._adapter_file import read_tensors, write_adapter
 
 
@@ -23,6 +23,10 @@ class Graft(nn.Module):
 
     def attach(self, backbone: Any) -> list[Handle]:
         """Put hooks on a backbone and its blocks, and return their handles."""
+        raise NotImplementedError
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return where it acts on blocks."""
         raise NotImplementedError
 
 
@@ -47,6 +51,11 @@ class Grafted(Adapter):
         self.graft = graft
         self._handles: list[Handle] = []
         self.enable()
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Where the graft acts."""
+        return self.graft.sites()
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the graft's tensors by their names in the backbone; normalisation's too."""

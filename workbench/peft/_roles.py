@@ -1,10 +1,21 @@
-"""Linear layers by their role in a transformer block; shared by the methods that target some."""
+"""Linear layers by their role in a transformer block, and the methods that target some.
+
+The methods are Hugging Face peft's, in its file format.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
-from workbench.peft import Backbone
+from pydantic import AfterValidator
+
+from workbench.options import Names
+from workbench.peft import Adapter, Backbone, Method
+
+if TYPE_CHECKING:
+    import peft
 
 ROLES = ("q", "k", "v", "qkv", "proj", "fc1", "fc2")
 
@@ -24,6 +35,39 @@ def check_roles(targets: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(targets)) < len(targets):
         raise ValueError(f"targets={targets!r} names a role twice")
     return targets
+
+
+# What the targets of a method may be.
+Roles = Annotated[Names, AfterValidator(check_roles)]
+
+
+class Tuner(Method):
+    """Options of a method that Hugging Face peft injects into the linear layers of some roles."""
+
+    if TYPE_CHECKING:
+        # A field of each method, which has its own default and place among the others.
+        targets: Roles
+
+    @property
+    def placement(self) -> str:
+        """The roles of the layers it is in."""
+        return f"in {', '.join(self.targets)}"
+
+    def misfit(self, backbone: Backbone) -> str | None:
+        """Say which of the targeted roles a backbone lacks."""
+        return missing_roles(backbone, self.targets)
+
+    @abstractmethod
+    def config(self, backbone: Backbone) -> peft.PeftConfig:
+        """Return what peft is to inject, and into which layers."""
+
+    def apply(self, backbone: Backbone) -> Adapter:
+        """Inject the adapter; until the first step the output is exactly the same."""
+        # Hugging Face peft takes seconds to import: only who trains or loads an adapter waits.
+        from workbench.peft._injection import Injected
+
+        self.require_fit(backbone)
+        return Injected(backbone, self.config(backbone), split=needs_split(backbone, self.targets))
 
 
 def role_paths(role: str, roles: dict[str, list[str]]) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from workbench.peft import Adapter, Backbone, Method, register
+from workbench.peft import Adapter, Backbone, Method, Site, register
 from workbench.peft._graft import Graft, Grafted, Handle, no_blocks
 
 Grid = tuple[int, int, int, int]
@@ -67,6 +67,7 @@ class _EarthGraft(Graft):
         depth = len(backbone.blocks or ())
         mixed = options.mixed_blocks(depth)
         self.prefix = backbone.num_prefix_tokens
+        self.mixed = tuple(mixed)
         self.blocks = nn.ModuleList(
             _Experts(backbone.embed_dim, options.width, options.cutoff, mixed=index in mixed)
             for index in range(depth)
@@ -81,6 +82,15 @@ class _EarthGraft(Graft):
         for index, block in enumerate(backbone.blocks):
             handles.append(block.register_forward_hook(partial(self._add, index)))
         return handles
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return the blocks with one expert and those with three."""
+        plain = tuple(index for index in range(len(self.blocks)) if index not in self.mixed)
+        places = (
+            Site("behind", plain, "one expert", ("expert",)),
+            Site("behind", self.mixed, "a router weighs three", ("all", "low freq.", "high freq.")),
+        )
+        return tuple(site for site in places if site.blocks)
 
     def _note_grid(self, backbone: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._grid = backbone.token_grid(args[0] if args else kwargs["image"])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from workbench.options import Names
-from workbench.peft import Adapter, Backbone, Method, register
-from workbench.peft._roles import check_roles, missing_roles, needs_split, target_paths
+from workbench.peft import Backbone, register
+from workbench.peft._roles import Roles, Tuner, target_paths
+
+if TYPE_CHECKING:
+    import peft
 
 
 @register
-class IA3(Method):
+class IA3(Tuner):
     """Scale activations by learned vectors; the backbone's own weights stay frozen.
 
     Keys, values and other outputs are scaled channel by channel; of `fc2` it is the input, the
@@ -28,35 +30,16 @@ class IA3(Method):
     # The authors' value, found for text and few examples; not tuned for images.
     default_lr: ClassVar[float] = 3e-3
 
-    targets: Names = Field(
+    targets: Roles = Field(
         default=("k", "v", "fc2"),
         description="Linear layers that are scaled, by role: q, k, v (or qkv), proj, fc1, fc2.",
     )
 
-    @field_validator("targets")
-    @classmethod
-    def _known(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
-        return check_roles(targets)
-
-    @property
-    def placement(self) -> str:
-        """The roles of the layers it is in."""
-        return f"in {', '.join(self.targets)}"
-
-    def misfit(self, backbone: Backbone) -> str | None:
-        """Say which of the targeted roles a backbone lacks."""
-        return missing_roles(backbone, self.targets)
-
-    def apply(self, backbone: Backbone) -> Adapter:
-        """Inject scales of one; until the first step the output is exactly the same."""
-        # Hugging Face peft takes seconds to import: only who trains or loads an adapter waits.
+    def config(self, backbone: Backbone) -> peft.IA3Config:
+        """Return peft's configuration for the targeted layers of a backbone."""
         import peft
 
-        from workbench.peft._injection import Injected
-
-        self.require_fit(backbone)
-        config = peft.IA3Config(
+        return peft.IA3Config(
             target_modules=target_paths(backbone, self.targets),
             feedforward_modules=target_paths(backbone, [r for r in self.targets if r == "fc2"]),
         )
-        return Injected(backbone, config, split=needs_split(backbone, self.targets))

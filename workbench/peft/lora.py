@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from workbench.options import Names
-from workbench.peft import Adapter, Backbone, Method, register
-from workbench.peft._roles import check_roles, missing_roles, needs_split, target_paths
+from workbench.peft import Backbone, register
+from workbench.peft._roles import Roles, Tuner, target_paths
+
+if TYPE_CHECKING:
+    import peft
 
 
 @register
-class LoRA(Method):
+class LoRA(Tuner):
     """Add low-rank updates to linear layers; the backbone's own weights stay frozen.
 
     Source: Hu et al. 2022, "LoRA" (arXiv:2106.09685). Defaults: IBM/peft-geofm, configs (rank and
@@ -40,11 +42,10 @@ class LoRA(Method):
         lt=1,
         description="Share of inputs dropped in training; try 0.1 where it overfits.",
     )
-    targets: Names = Field(
+    targets: Roles = Field(
         default=("q", "v", "fc1", "fc2"),
         description="Linear layers that get an update, by role: q, k, v (or qkv), proj, fc1, fc2.",
     )
-
     dora: bool = Field(
         default=False,
         description="Learn each output's magnitude apart from its direction; a little better at "
@@ -59,29 +60,11 @@ class LoRA(Method):
         description="How the first of the two factors starts; the second starts at zero.",
     )
 
-    @field_validator("targets")
-    @classmethod
-    def _known(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
-        return check_roles(targets)
-
-    @property
-    def placement(self) -> str:
-        """The roles of the layers it is in."""
-        return f"in {', '.join(self.targets)}"
-
-    def misfit(self, backbone: Backbone) -> str | None:
-        """Say which of the targeted roles a backbone lacks."""
-        return missing_roles(backbone, self.targets)
-
-    def apply(self, backbone: Backbone) -> Adapter:
-        """Inject LoRA into a backbone; until the first step its output is exactly the same."""
-        # Hugging Face peft takes seconds to import: only who trains or loads an adapter waits.
+    def config(self, backbone: Backbone) -> peft.LoraConfig:
+        """Return peft's configuration for the targeted layers of a backbone."""
         import peft
 
-        from workbench.peft._injection import Injected
-
-        self.require_fit(backbone)
-        config = peft.LoraConfig(
+        return peft.LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
@@ -91,4 +74,3 @@ class LoRA(Method):
             init_lora_weights="gaussian" if self.initialization == "gaussian" else True,
             target_modules=target_paths(backbone, self.targets),
         )
-        return Injected(backbone, config, split=needs_split(backbone, self.targets))

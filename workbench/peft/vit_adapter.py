@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from workbench.errors import DataError, RecipeError
-from workbench.peft import Adapter, Backbone, Method, register
+from workbench.peft import Adapter, Backbone, Method, Site, register
 from workbench.peft._graft import Changed, Graft, Grafted, Handle, no_blocks, prefix_changed
 from workbench.peft._interaction import Interaction, Shape, SpatialPrior, cell_centres
 
@@ -79,6 +79,11 @@ class _Branch(Graft):
                     handles.append(block.register_forward_hook(partial(self._extract, stage)))
                 handles.append(block.register_forward_hook(self._restore))
         return handles
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return the four stages, each between an injector and an extractor."""
+        pieces = ("injector", "extractor")
+        return tuple(Site("beside", tuple(s), "convolutions", pieces) for s in self.stages)
 
     def _begin(
         self, backbone: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

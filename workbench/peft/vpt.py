@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from workbench.peft import Adapter, Backbone, Method, register
+from workbench.peft import Adapter, Backbone, Method, Site, register
 from workbench.peft._graft import Graft, Grafted, Handle, no_blocks, prefix_changed
 
 
@@ -39,6 +39,11 @@ class _Prompts(Graft, nn.ParameterList):
             handles.append(block.register_forward_pre_hook(partial(self._insert, index)))
             handles.append(block.register_forward_hook(partial(self._drop, index)))
         return handles
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return that they stand beside the tokens of every block."""
+        of = "of every block" if self.deep else "from the first block on"
+        return (Site("tokens", tuple(range(self.depth)), f"{self.count} prompts {of}"),)
 
     def _insert(self, index: int, block: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         tokens, *rest = args
