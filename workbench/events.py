@@ -80,7 +80,11 @@ class RunResumed(Event, kind="run_resumed"):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepDone(Event, kind="step_done"):
-    """One optimiser step. Memory in bytes; `device_*` is null where there is no accelerator."""
+    """One optimiser step. Memory in bytes; `device_*` is null where there is no accelerator.
+
+    `device_memory_bytes` and its peak are what tensors of this process occupy,
+    `device_capacity_bytes` is what the card has.
+    """
 
     loss: float
     lr: float
@@ -89,6 +93,7 @@ class StepDone(Event, kind="step_done"):
     host_rss_bytes: int
     device_memory_bytes: int | None = None
     device_peak_bytes: int | None = None
+    device_capacity_bytes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,6 +15,7 @@ from matplotlib.patches import Patch
 
 from workbench.assembly import load_model
 from workbench.data import Dataset, Split
+from workbench.data.choosing import telling_chips
 from workbench.data.split import display_name
 from workbench.errors import DataError
 from workbench.plots import PLOTS, Plot, style
@@ -163,27 +163,13 @@ def choose(source: Split | Dataset, count: int, region: str | None = None) -> li
     Of a split, half come from held-out regions and half from the test part.
     """
     if isinstance(source, Dataset):
-        return _telling(source.select(region=region) if region else source, count)
+        return telling_chips(source.select(region=region) if region else source, count)
     if region:
         name = source.dataset.find_region(region)
         part = source.held_out if name in source.hold_out else source.test
-        return _telling(part.select(region=name), count)
-    held_out = _telling(source.held_out, (count + 1) // 2)
-    return held_out + _telling(source.test, count - len(held_out))
-
-
-def _telling(dataset: Dataset, count: int) -> list[str]:
-    """Return chips whose rarest class is largest, one a cluster, regions taking turns."""
-    table = dataset.chips
-    counts = table[[f"count_{k}" for k in range(dataset.num_classes)]].to_numpy(float)
-    pixels = counts.sum(axis=1) + table["count_ignore"].to_numpy(float)
-    worth = pd.Series(counts.min(axis=1) / np.maximum(pixels, 1), index=table.index)
-    ranked = table.assign(worth=worth).sort_values("worth", ascending=False, kind="stable")
-    ranked = ranked.drop_duplicates("cluster")
-    turn = ranked.groupby("region").cumcount()
-    order = ranked.assign(turn=turn).sort_values(["turn", "worth"], ascending=[True, False],
-                                                 kind="stable")
-    return [str(chip) for chip in order.index[:count]]
+        return telling_chips(part.select(region=name), count)
+    held_out = telling_chips(source.held_out, (count + 1) // 2)
+    return held_out + telling_chips(source.test, count - len(held_out))
 
 
 def _predicted(run: Run, dataset: Dataset, chips: Sequence[str]) -> list[npt.NDArray]:

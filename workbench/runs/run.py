@@ -16,6 +16,7 @@ from workbench.events import (
     RunFailed,
     RunFinished,
     RunPaused,
+    RunResumed,
     RunStarted,
     StepDone,
     WarningRaised,
@@ -26,6 +27,7 @@ from workbench.runs import checkpoints, control
 from workbench.runs import folder as layout
 from workbench.runs.journal import EVENTS, JournalReader, replay
 from workbench.runs.lock import journal_size_at_start
+from workbench.runs.preview import Preview, read_preview
 from workbench.storage import read_json
 
 E = TypeVar("E", bound=Event)
@@ -157,8 +159,10 @@ class Run:
     def events(self) -> list[Event]:
         """Return all events so far; what a resumed run superseded is left out."""
         new = self._journal.read()
-        if new:
+        if any(isinstance(event, (RunStarted, RunResumed)) for event in new):
             self._events = replay([*self._events, *new])
+        else:
+            self._events += new
         return list(self._events)
 
     def history(self) -> History:
@@ -176,6 +180,10 @@ class Run:
             for row in epochs
         ]
         return History(pd.DataFrame(steps), pd.DataFrame(flat))
+
+    def preview(self) -> Preview | None:
+        """Return a few validation chips as the newest epoch predicts them, None before it."""
+        return read_preview(self.folder)
 
     def checkpoint(self, name: str = "best") -> Path:
         """Return the folder of the checkpoint `best` or `last`.

@@ -226,6 +226,7 @@ class Loop:
             host_rss_bytes=self._memory.host_now(),
             device_memory_bytes=self._memory.device_now(),
             device_peak_bytes=self._memory.device_peak(),
+            device_capacity_bytes=self._memory.device_capacity(),
         )
 
     def _end_epoch(self) -> EpochDone:

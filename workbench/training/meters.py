@@ -41,6 +41,12 @@ class Memory:
         """Return the most that tensors occupied on the CUDA device, None without one."""
         return None if self._device is None else torch.cuda.max_memory_allocated(self._device)
 
+    def device_capacity(self) -> int | None:
+        """Return what the CUDA device has in all, None without one."""
+        if self._device is None:
+            return None
+        return torch.cuda.get_device_properties(self._device).total_memory
+
 
 def _highest_rss() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

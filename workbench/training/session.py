@@ -12,13 +12,14 @@ from workbench.assembly import Model, build_model, require_metadata, select_devi
 from workbench.data import Split
 from workbench.data.statistics import band_statistics
 from workbench.errors import WeightsError
-from workbench.events import Event, RunStarted
+from workbench.events import EpochDone, Event, RunStarted
 from workbench.models.segmenter import Segmenter
 from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run, checkpoints, create, refuse_existing
 from workbench.training.control import Control
 from workbench.training.loop import Loop
 from workbench.training.preflight import audited, check_split
+from workbench.training.preview import Previews
 from workbench.training.recording import recorded
 from workbench.training.tuning import Tuning
 
@@ -80,10 +81,13 @@ def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: to
     last = checkpoints.find(run.folder / checkpoints.CHECKPOINTS / "last") if resume else None
     if last is not None:
         training.restore(last)
+    previews = Previews(split, model, run.folder, device)
     for event in training.events(control):
         yield event
         if isinstance(event, RunStarted):
             yield from audited(split)
+        elif isinstance(event, EpochDone):
+            previews.write(event.epoch)
 
 
 def _choices(recipe: AnyRecipe, split: Split) -> dict[str, Any]:
