@@ -98,7 +98,10 @@ class StepDone(Event, kind="step_done"):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EpochDone(Event, kind="epoch_done"):
-    """One epoch with its validation on training regions; scores are fractions, 0 to 1."""
+    """One epoch with its validation on training regions; scores are fractions, 0 to 1.
+
+    `held_out_miou_by_region` is empty unless someone chose to watch held-out regions.
+    """
 
     train_loss: float
     val_loss: float
@@ -108,6 +111,7 @@ class EpochDone(Event, kind="epoch_done"):
     best: bool
     duration_s: float
     eta_s: float | None = None
+    held_out_miou_by_region: dict[str, float | None] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
