@@ -5,15 +5,16 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from workbench.assembly import Encode
 from workbench.data import Dataset
+from workbench.models.segmenter import Segmenter
 from workbench.training import augment
 
 # Chips below this stay in memory after their first epoch.
@@ -21,8 +22,15 @@ CACHE_BYTES = 2 * 1000**3
 _AHEAD = 2
 
 
+# Image and mask of a chip.
+Pixels = tuple[npt.NDArray, npt.NDArray]
+
+
 class Batch(NamedTuple):
-    """Chips on their way to the model; `pixels` counts the labelled ones."""
+    """Chips on their way to the model; `pixels` counts the labelled ones.
+
+    Where `features` gives the backbone's feature maps, `image` is empty.
+    """
 
     image: Tensor
     mask: Tensor
@@ -30,6 +38,20 @@ class Batch(NamedTuple):
     pixels: int
     time: Tensor | None = None
     location: Tensor | None = None
+    features: Callable[[], list[Tensor]] | None = None
+
+    def logits(self, model: nn.Module, moved: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return what a model says of the chips, ``(B, K, y, x)``.
+
+        Args:
+            model: From its decoder on, where there are features.
+            moved: Brings a tensor to the model's device.
+        """
+        if self.features is None:
+            return model(*self.inputs(moved))
+        assert isinstance(model, Segmenter)
+        maps = [moved(entry).float() for entry in self.features()]
+        return model.decode(maps, self.mask.shape[-2:])
 
     def inputs(self, moved: Callable[[Tensor], Tensor]) -> tuple[Tensor | None, ...]:
         """Return what the model is called with: the image, and metadata where it is told any.
@@ -64,7 +86,7 @@ class Loader:
             str(chip_id): self.regions.index(str(name))
             for chip_id, name in dataset.chips["region"].items()
         }
-        self._kept: dict[str, tuple[npt.NDArray, npt.NDArray]] | None = {} if cache else None
+        self._kept: dict[str, Pixels] | None = {} if cache else None
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
@@ -110,15 +132,19 @@ class Loader:
             image, mask = self._chip(chip_id)
             images.append(augment.transform(image, symmetries.get(chip_id, 0)))
             masks.append(augment.transform(mask, symmetries.get(chip_id, 0)))
-        mask = np.stack(masks).astype(np.int64)
         time, location = self._metadata(chip_ids)
+        return self._joined(chip_ids, masks, image=torch.from_numpy(np.stack(images)),
+                            time=time, location=location)
+
+    def _joined(self, chip_ids: Sequence[str], masks: Sequence[npt.NDArray], *, image: Tensor,
+                **more: Any) -> Batch:
+        mask = np.stack(masks).astype(np.int64)
         return Batch(
-            image=torch.from_numpy(np.stack(images)),
+            image=image,
             mask=torch.from_numpy(mask),
             regions=torch.tensor([self._region[chip_id] for chip_id in chip_ids]),
             pixels=int((mask >= 0).sum()),
-            time=time,
-            location=location,
+            **more,
         )
 
     def _metadata(self, chip_ids: Sequence[str]) -> tuple[Tensor | None, Tensor | None]:
@@ -127,7 +153,7 @@ class Loader:
         return self._encode([self.dataset.date(chip_id) for chip_id in chip_ids],
                             [self.dataset.lonlat(chip_id) for chip_id in chip_ids])
 
-    def _chip(self, chip_id: str) -> tuple[npt.NDArray, npt.NDArray]:
+    def _chip(self, chip_id: str) -> Pixels:
         if self._kept is not None and chip_id in self._kept:
             return self._kept[chip_id]
         sample = self.dataset.read(chip_id)

@@ -83,11 +83,11 @@ class Step:
             # Fetched when the next step is on its way, so that the GPU never waits for Python.
             value, arrived = value.to("cpu", non_blocking=True), torch.cuda.Event()
             arrived.record()
-        return StepLoss(value, arrived, pixels, sum(len(batch.image) for batch in batches))
+        return StepLoss(value, arrived, pixels, sum(len(batch.mask) for batch in batches))
 
     def _backward(self, batch: Batch, pixels: int) -> Tensor:
         with autocast(self.precision, self.device):
-            logits = self.model(*batch.inputs(self._moved))
+            logits = batch.logits(self.model, self._moved)
         loss = objective.cross_entropy_sum(logits, self._moved(batch.mask)) / pixels
         self.scaler.scale(loss).backward()
         return loss.detach()

@@ -33,7 +33,7 @@ def validate(model: nn.Module, loader: Loader, device: torch.device) -> Validati
     with torch.inference_mode():
         for batch in loader.in_order():
             mask = batch.mask.to(device)
-            logits = model(*batch.inputs(lambda tensor: tensor.to(device)))
+            logits = batch.logits(model, lambda tensor: tensor.to(device))
             losses.append(objective.cross_entropy_sum(logits, mask))
             regions = batch.regions.to(device)
             counts += objective.confusion_by_region(logits, mask, regions, num_regions)
