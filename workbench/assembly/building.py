@@ -169,7 +169,8 @@ def build_skeleton(
         image_size=image_size, num_frames=num_frames,
     )  # fmt: skip
     with torch.device("meta"):
-        backbone = _backbone(recipe, description, "random")
+        # Some networks of timm choose a device themselves.
+        backbone = _backbone(recipe, description, "random").to("meta")
         adapter, decoder = _equip(recipe, backbone, classes, {})
         count = len(backbone.bands)
         model = Segmenter(backbone.input_layer([0.0] * count, [1.0] * count), backbone, decoder)

@@ -87,8 +87,8 @@ class _EarthGraft(Graft):
         """Return the blocks with one expert and those with three."""
         plain = tuple(index for index in range(len(self.blocks)) if index not in self.mixed)
         places = (
-            Site("behind", plain, "one expert", ("expert",)),
-            Site("behind", self.mixed, "a router weighs three", ("all", "low freq.", "high freq.")),
+            Site("behind", plain, "added behind each block", ("expert",)),
+            Site("behind", self.mixed, "weighed by a router", ("all", "low freq.", "high freq.")),
         )
         return tuple(site for site in places if site.blocks)
 

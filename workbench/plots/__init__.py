@@ -36,7 +36,7 @@ PLOTS: Registry[Plot] = Registry("plot", "workbench.plots.PLOTS")
 
 def plot(source: Any, kind: str | None = None, *, theme: ThemeName = "light",
          width: float | None = None, height: float | None = None, **options: Any) -> Picture:
-    """Draw a run, several runs, scores, a comparison, a dataset, a split or a prediction.
+    """Draw runs, scores, a comparison, a dataset, a split, a prediction, or the model of a recipe.
 
     Args:
         source: What to draw.
@@ -75,8 +75,9 @@ def _suiting(source: Any) -> Plot:
             return chosen
     raise DataError(
         f"plot() knows no picture for {type(source).__name__}; it draws runs, lists of runs, "
-        f"scores, comparisons, datasets, splits and predictions. Kinds: {', '.join(PLOTS)}."
+        "scores, comparisons, datasets, splits, predictions and recipes. Kinds: "
+        f"{', '.join(PLOTS)}."
     )
 
 
-from workbench.plots import chips, curves, map, regions, world  # noqa: E402, F401  (each file registers its plot)
+from workbench.plots import chips, curves, diagram, map, preview, regions, world  # noqa: E402, F401  (each file registers its plot)
