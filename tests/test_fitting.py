@@ -16,10 +16,9 @@ from tests.training.conftest import (
     split,
     without_clocks,
 )
-from workbench import fitting
 from workbench.errors import RunError, RunExistsError, SplitError, TrainingError
 from workbench.events import StepDone
-from workbench.fitting import fit, resume
+from workbench.fitting import fit, resume, views
 from workbench.recipe import SpectralIndex, baselines
 from workbench.runs import open_run
 from workbench.training import loop
@@ -50,7 +49,7 @@ def test_fit_trains_scores_and_writes_the_card(split, recipe, tmp_path):
     assert "held out, bolivia" in (run.folder / "card.md").read_text()
     names = {entry.name for entry in run.folder.iterdir() if not entry.name.startswith(".")}
     assert names == {"recipe.json", "split.json", "environment.json", "events.jsonl", "checkpoints",
-                     "evaluation", "log.txt", "card.md"}
+                     "evaluation", "log.txt", "card.md", "preview.npz"}
     assert open_run(run.folder).recipe == recipe
 
 
@@ -161,6 +160,6 @@ def test_a_resumed_view_knows_the_past(split, recipe, tmp_path, capsys):
 
 
 def test_a_notebook_gets_the_live_picture(split, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "_in_notebook", lambda: True)
-    view = fitting._view(fit(SpectralIndex(), split, root=tmp_path, show=False), None)
+    monkeypatch.setattr(views, "in_notebook", lambda: True)
+    view = views.shown(fit(SpectralIndex(), split, root=tmp_path, show=False), None).thing
     assert type(view).__name__ == "LiveView"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, load
     from workbench.evaluation import Comparison, Scores, compare, evaluate
-    from workbench.fitting import fit, resume
+    from workbench.fitting import fit, launch, resume
     from workbench.paper import paper_recipe, paper_scores
     from workbench.peft import (
         IA3,
@@ -60,7 +60,7 @@ _NAMES = {
         "backbones", "decoders", "peft_methods",
     ),
     "workbench.assembly.terratorch": ("import_terratorch",),
-    "workbench.fitting": ("fit", "resume"),
+    "workbench.fitting": ("fit", "launch", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
     "workbench.prediction": ("predict", "to_cog"),
@@ -77,7 +77,7 @@ __all__ = [
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",
     "backbones", "decoders", "describe", "build_model", "load_model", "merge",
-    "fit", "resume", "Run", "open_run", "list_runs", "import_terratorch",
+    "fit", "launch", "resume", "Run", "open_run", "list_runs", "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "predict", "to_cog", "plot",
     "doctor", "errors",

@@ -15,6 +15,9 @@ from workbench.data.info import ClassInfo, ClassSpec, DatasetInfo
 from workbench.data.regions import regions_from_json
 from workbench.errors import DataError
 
+# The kinds of `info.source` that `open_dataset` opens.
+REOPENED = ("folder", "collection")
+
 
 def open_dataset(source: Mapping[str, Any]) -> Dataset:
     """Open a dataset again from its `info.source`.

@@ -15,9 +15,11 @@ from workbench.errors import RunExistsError
 from workbench.events import RunImported
 from workbench.recipe import AnyRecipe
 from workbench.runs.journal import EVENTS, JournalWriter
-from workbench.storage import atomic_folder, write_json
+from workbench.storage import atomic_folder, read_json, write_json
 
 RECIPE, SPLIT, ENVIRONMENT = "recipe.json", "split.json", "environment.json"
+# What the worker process of `wb.launch` prints; mostly nothing.
+OUTPUT = "output.txt"
 # The packages whose version can change a number.
 _PACKAGES = (
     "workbench", "torch", "numpy", "peft", "safetensors", "rasterio", "xarray", "pandas",
@@ -40,6 +42,14 @@ def create(folder: Path, recipe: AnyRecipe, split: Split,
     refuse_existing(folder)
     with atomic_folder(folder) as temporary:
         _describe(temporary, recipe, split.dataset.info, split.to_json(), resolved)
+
+
+def complete(folder: Path, resolved: dict[str, Any]) -> None:
+    """Add what the recipe's open choices came to, in a folder that was made without them."""
+    data = read_json(folder / RECIPE)
+    data["resolved"] |= resolved
+    write_json(folder / RECIPE, data)
+    write_json(folder / ENVIRONMENT, environment(data["resolved"].get("device")))
 
 
 @contextlib.contextmanager

@@ -75,6 +75,10 @@ class Lock:
         _say(file, said._replace(holder=os.getpid()))
         return Lock(file, said.died or None)
 
+    def hand_over(self) -> None:
+        """Leave the lock to the process that inherited its file."""
+        os.close(self.file)
+
     def release(self) -> None:
         """Let go of it, in order."""
         os.ftruncate(self.file, 0)
@@ -82,17 +86,17 @@ class Lock:
 
 
 @contextlib.contextmanager
-def writing(folder: Path, lock: Lock | None = None) -> Iterator[Lock]:
-    """Hold the lock of a run folder, or go on holding one that was handed over.
+def writing(folder: Path) -> Iterator[Lock]:
+    """Hold the lock of a run folder.
 
     Raises:
         RunError: Another process, or another call in this one, trains into the folder.
     """
-    held = lock or Lock.take(folder)
+    lock = Lock.take(folder)
     try:
-        yield held
+        yield lock
     finally:
-        held.release()
+        lock.release()
 
 
 def is_live(folder: Path) -> bool:

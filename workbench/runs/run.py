@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -72,9 +73,10 @@ class Run:
         """Return what was trained."""
         return recipe_from_json(read_json(self.folder / layout.RECIPE))
 
-    @functools.cached_property
+    @property
     def resolved(self) -> dict[str, Any]:
         """Return what the recipe's open choices came to: learning rate, bands, device."""
+        # Not kept: a launched run's process completes it.
         return read_json(self.folder / layout.RECIPE)["resolved"]
 
     @functools.cached_property
@@ -146,6 +148,27 @@ class Run:
             RunError: It is not being trained.
         """
         self._request(control.STOP_AFTER_EPOCH if after_epoch else control.STOP)
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Return the run once its process has ended, doing for a launched run what `wb.fit` does.
+
+        It is shown live; interrupting (Ctrl-C, ■ in a notebook) stops the training after the step
+        under way, and waits for its checkpoint; a second time stops waiting.
+
+        Args:
+            timeout: Seconds to wait at most; then the run is returned as it stands.
+
+        Raises:
+            TrainingError: Training broke off; says why and what to do.
+        """
+        # By name, as a plug-in is: showing a run takes views, which lie far above it.
+        return importlib.import_module("workbench.fitting.waiting").wait(self, timeout)
+
+    def last_words(self) -> str:
+        """Return the last line that the process of a launched run printed, empty without one."""
+        path = self.folder / layout.OUTPUT
+        lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def _request(self, wish: str) -> None:
         if (state := self.state) not in LIVE:
@@ -231,8 +254,12 @@ class Run:
         return sum(done) if done else None
 
     def _state_in_words(self, events: list[Event]) -> str:
-        failed = _last(events, RunFailed)
-        return f"{self.state}: {failed.error}" if failed else self.state
+        state = self.state
+        if state == "failed" and (failed := _last(events, RunFailed)):
+            return f"failed: {failed.error}"
+        if state == "killed" and (words := self.last_words()):
+            return f"killed: {words}"
+        return state
 
     def __repr__(self) -> str:
         facts = " · ".join(f"{key} {value}" for key, value in self.facts().items())

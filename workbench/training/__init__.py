@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from workbench.training.control import Control
-from workbench.training.session import train
+from workbench.training.session import prepare, train, work
 
-__all__ = ["Control", "train"]
+__all__ = ["Control", "prepare", "train", "work"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workbench.data import Split
+from workbench.data import Dataset, Split
+from workbench.data.sources import REOPENED
 from workbench.errors import SplitError
 from workbench.events import WarningRaised
 
@@ -29,6 +30,20 @@ def check_split(split: Split) -> None:
         counts = [f"count_{number}" for number in range(split.dataset.num_classes)]
         if not part.chips[counts].to_numpy().sum():
             raise SplitError(f"The part {name!r} has no labelled pixel ({split!r}). {_REMEDY}")
+
+
+def require_reopening(dataset: Dataset) -> None:
+    """Refuse a dataset that another process cannot open from its files.
+
+    Raises:
+        SplitError: It was put together in this process.
+    """
+    if dataset.info.source.get("kind") not in REOPENED:
+        raise SplitError(
+            f"{dataset.info.name} was put together in this process, and the process that wb.launch "
+            "starts cannot open it. Open it with wb.load(…) or wb.Dataset.from_folder(…), or "
+            "train here with wb.fit(…)."
+        )
 
 
 def audited(split: Split) -> Iterator[WarningRaised]:

@@ -5,27 +5,37 @@ from __future__ import annotations
 import contextlib
 import datetime
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
 from workbench.errors import OutOfSpaceError, TrainingError, WorkbenchError
-from workbench.events import Event, RunFailed, StepDone
+from workbench.events import Event, RunFailed, StepDone, WarningRaised
 from workbench.reprs import readable_duration
 from workbench.runs import Run
+from workbench.runs.failures import explained
 from workbench.runs.journal import EVENTS, JournalWriter
-from workbench.runs.lock import writing
+from workbench.runs.lock import Lock, writing
 from workbench.storage import out_of_space_explained
 
 LOG = "log.txt"
 _FULL_MEMORY = (torch.OutOfMemoryError, MemoryError)
+# Turns "out of memory" into what would fit; it lies above training, so it is handed down.
+Advise = Callable[[Run], str]
 
 
-def recorded(run: Run, events: Iterator[Event]) -> Iterator[Event]:
+def recorded(run: Run, events: Iterator[Event], *, lock: Lock | None = None,
+             advise: Advise | None = None) -> Iterator[Event]:
     """Yield `events`, each once it stands in events.jsonl and log.txt.
 
     An error ends the run with a `run_failed` event, then goes on as a WorkbenchError. This is
     the one place that catches everything: the folder must tell what happened.
+
+    Args:
+        run: Where they happen.
+        events: What happens.
+        lock: The lock of the folder, where the caller holds it.
+        advise: Says what would fit when the memory is full.
 
     Raises:
         RunError: The folder is being trained by another process.
@@ -33,12 +43,12 @@ def recorded(run: Run, events: Iterator[Event]) -> Iterator[Event]:
     """
     last: Event | None = None
     with (
-        writing(run.folder),
+        contextlib.nullcontext(lock) if lock else writing(run.folder) as held,
         JournalWriter(run.folder / EVENTS) as journal,
         open(run.folder / LOG, "ab", buffering=0) as log,
     ):
         try:
-            for event in events:
+            for event in _after_a_death(events, held.found_dead):
                 journal.append(event)
                 # A step is worth no wait for the disk; a checkpoint builds on what came before it.
                 if not isinstance(event, StepDone):
@@ -51,6 +61,7 @@ def recorded(run: Run, events: Iterator[Event]) -> Iterator[Event]:
             failed = RunFailed(
                 step=last.step if last else 0, epoch=last.epoch if last else 0,
                 error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc(),
+                advice=_advice(run, error, advise),
             )
             with contextlib.suppress(OSError):  # the disk may be what failed
                 journal.append(failed)
@@ -60,24 +71,38 @@ def recorded(run: Run, events: Iterator[Event]) -> Iterator[Event]:
                 raise OutOfSpaceError(error.errno, _no_space(run)) from error
             if isinstance(error, (WorkbenchError, KeyboardInterrupt)):
                 raise
-            if isinstance(error, _FULL_MEMORY):
-                # A notebook keeps the last error; its frames would keep the model and its batch.
-                traceback.clear_frames(error.__traceback__)
-            raise TrainingError(_explained(run, failed, error)) from error
+            raise TrainingError(explained(run, failed)) from error
 
 
-def _explained(run: Run, failed: RunFailed, error: BaseException) -> str:
-    advice = f"The whole traceback is in {run.folder / LOG}."
+def _after_a_death(events: Iterator[Event], died: int | None) -> Iterator[Event]:
+    """Say after the first event that the process before this one was killed."""
+    for event in events:
+        yield event
+        if died is not None:
+            yield WarningRaised(
+                step=event.step, epoch=event.epoch,
+                message=f"The process that trained this run before (number {died}) was killed, or "
+                "the machine ended; its lock was taken over.",
+            )
+            died = None
+
+
+def _advice(run: Run, error: BaseException, advise: Advise | None) -> str:
     if isinstance(error, _FULL_MEMORY):
-        advice = (
+        # A notebook keeps the last error; its frames would keep the model and its batch.
+        traceback.clear_frames(error.__traceback__)
+        if advise is not None:
+            with contextlib.suppress(Exception):  # advice is no place for a second failure
+                return advise(run)
+        return (
             "The memory is full: use a smaller batch (recipe.but(batch_size=…)), a method that "
             "trains less, or a smaller backbone."
         )
-    return (
-        f"Training of {run.name!r} failed in epoch {failed.epoch + 1} after step {failed.step}. "
-        f"{failed.error} – {advice} What was trained up to the last checkpoint is whole; "
-        f"wb.resume({str(run.folder)!r}) goes on from there."
-    )
+    if isinstance(error, OutOfSpaceError):
+        return "Free some space; `workbench doctor` shows the caches."
+    if isinstance(error, (WorkbenchError, KeyboardInterrupt)):
+        return ""  # what is raised on purpose carries its advice
+    return f"The whole traceback is in {run.folder / LOG}."
 
 
 def _no_space(run: Run) -> str:

@@ -15,18 +15,19 @@ from workbench.errors import WeightsError
 from workbench.events import EpochDone, Event, RunStarted
 from workbench.models.segmenter import Segmenter
 from workbench.recipe import AnyRecipe, Recipe
-from workbench.runs import Run, checkpoints, create, refuse_existing
+from workbench.runs import Run, checkpoints, complete, create, refuse_existing
+from workbench.runs.lock import Lock
 from workbench.training.control import Control
 from workbench.training.loop import Loop
-from workbench.training.preflight import audited, check_split
+from workbench.training.preflight import audited, check_split, require_reopening
 from workbench.training.preview import Previews
-from workbench.training.recording import recorded
+from workbench.training.recording import Advise, recorded
 from workbench.training.tuning import Tuning
 
 
 def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
           device: str | torch.device = "auto", resume: bool = False,
-          control: Control | None = None) -> Iterator[Event]:
+          control: Control | None = None, advise: Advise | None = None) -> Iterator[Event]:
     """Train into a run folder; every event stands in its `events.jsonl` before it is yielded.
 
     What can be refused is refused by the call itself, before anything is written. The training
@@ -38,7 +39,8 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         folder: The run folder; made here, or there already when resuming.
         device: Where to compute.
         resume: Go on from the last checkpoint instead of making the folder.
-        control: How to ask for a stop.
+        control: How to ask for a stop, beside the files in the folder's `control/`.
+        advise: Says what would fit when the memory is full.
 
     Yields:
         Events, the last one terminal.
@@ -50,13 +52,10 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         DataError: The recipe has metadata that a chip lacks.
         TrainingError: Training broke off (raised after the `run_failed` event).
     """
-    check_split(split)
-    require_metadata(recipe, split.dataset)
-    target = select_device(device)
+    target = _checked(recipe, split, device)
     run = Run(Path(folder), split)
     if resume:
-        model = _model(recipe, split, run.resolved)
-        _same_backbone(run, model)
+        model = _described_model(run)
     else:
         refuse_existing(run.folder)
         choices = _choices(recipe, split)
@@ -66,7 +65,63 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         })  # fmt: skip
     control = control or Control()
     control.follow(run.folder)
-    return recorded(run, _session(run, recipe, split, model.to(target), target, resume, control))
+    events = _session(run, recipe, split, model.to(target), target, resume, control)
+    return recorded(run, events, advise=advise)
+
+
+def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str) -> Run:
+    """Make a run folder for `work`, refusing what can be refused in an instant.
+
+    Raises:
+        RunExistsError: The folder is already there.
+        SplitError: A part is empty or without labels, or no other process could open the data.
+        DataError: The recipe has metadata that a chip lacks.
+        RecipeError: There is no such device.
+    """
+    target = _checked(recipe, split, device)
+    require_reopening(split.dataset)
+    data = split.train if recipe.bands is None else split.train.with_bands(recipe.bands)
+    create(folder, recipe, split, {"bands": list(data.bands), "device": str(target)})
+    return Run(folder, split)
+
+
+def work(run: Run, *, device: str, lock: Lock, advise: Advise | None = None) -> Iterator[Event]:
+    """Train a run folder that is there, as `train` does; all that goes wrong is told by the run.
+
+    Args:
+        run: From its start, or from its last checkpoint.
+        device: Where to compute.
+        lock: Of the folder, held by this process and released by it.
+        advise: As for `train`.
+    """
+    control = Control()
+    control.follow(run.folder)
+
+    def events() -> Iterator[Event]:
+        target = _checked(run.recipe, run.split, device)
+        model = _described_model(run).to(target)
+        yield from _session(run, run.recipe, run.split, model, target, True, control)
+
+    return recorded(run, events(), lock=lock, advise=advise)
+
+
+def _checked(recipe: AnyRecipe, split: Split, device: str | torch.device) -> torch.device:
+    check_split(split)
+    require_metadata(recipe, split.dataset)
+    return select_device(device)
+
+
+def _described_model(run: Run) -> Model:
+    """Build the model of a run folder; where it was never built, note what it came to."""
+    said = run.resolved
+    if "weights_hash" in said:
+        model = _model(run.recipe, run.split, said)
+        _same_backbone(run, model)
+        return model
+    choices = _choices(run.recipe, run.split)
+    model = _model(run.recipe, run.split, choices)
+    complete(run.folder, {**choices, "weights_hash": model.description.weights_hash})
+    return model
 
 
 def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: torch.device,

@@ -1,0 +1,79 @@
+"""launch: training in a worker process that outlives this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import torch
+
+from workbench.data import Split
+from workbench.fitting.naming import new_folder
+from workbench.recipe import AnyRecipe
+from workbench.runs import OUTPUT, Run
+from workbench.runs.lock import Lock
+from workbench.storage import out_of_space_explained
+from workbench.training import prepare
+
+
+def launch(recipe: AnyRecipe, split: Split, *, name: str | None = None,
+           root: str | Path = "runs", device: str = "auto") -> Run:
+    """Train a recipe on a split in a process of its own, and return the run at once.
+
+    The process does what `wb.fit` does, scoring included, and goes on when the notebook's kernel
+    or the terminal ends. Watch it with `wb.dashboard(run)` or `run.wait()`; `run.pause()`,
+    `run.unpause()` and `run.stop()` steer it; `wb.load_model(run)` brings its best weights here.
+
+    Args:
+        recipe: What to train.
+        split: What to train on; the process opens its dataset again from the files.
+        name: Name of the run's folder; one that is free is made from the recipe.
+        root: Folder of the runs.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Returns:
+        The run, `starting`. What the process finds wrong is told by the run: its state is
+        `failed`, and `run.wait()` raises it.
+
+    Raises:
+        RunExistsError: A run of that name is there already.
+        SplitError: A part of the split is empty or without labels, or its dataset cannot be
+            opened by another process.
+        DataError: The recipe has metadata that a chip lacks.
+        RecipeError: There is no such device.
+    """
+    run = prepare(recipe, split, new_folder(Path(root), name, recipe.name), device=device)
+    start_worker(run, device)
+    return run
+
+
+def start_worker(run: Run, device: str) -> None:
+    """Start the process that trains a run folder; it holds the folder's lock from its first moment.
+
+    Raises:
+        RunError: The folder is being trained by another process.
+    """
+    lock = Lock.take(run.folder)
+    command = [
+        sys.executable, "-m", "workbench.fitting.worker", str(run.folder.absolute()),
+        "--device", device, "--lock", str(lock.file), "--threads", str(torch.get_num_threads()),
+    ]  # fmt: skip
+    # What this process can import the worker can, however it came to be importable.
+    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
+    try:
+        with out_of_space_explained(run.folder), open(run.folder / OUTPUT, "ab") as output:
+            worker = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                # Its own session: Ctrl-C and the end of kernel or terminal do not reach it.
+                start_new_session=True, pass_fds=(lock.file,),
+                env={**os.environ, "PYTHONPATH": paths},
+            )  # fmt: skip
+    except BaseException:
+        lock.release()
+        raise
+    lock.hand_over()
+    # Somebody has to take note of its end, or it stays in the table of processes.
+    threading.Thread(target=worker.wait, daemon=True).start()

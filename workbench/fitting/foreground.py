@@ -1,0 +1,77 @@
+"""fit and resume: training in this process, drained into a view, then scored once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.data import Split
+from workbench.events import Event, RunResumed
+from workbench.fitting.interrupts import first_interrupt
+from workbench.fitting.naming import new_folder
+from workbench.fitting.scoring import scored
+from workbench.fitting.views import shown
+from workbench.recipe import AnyRecipe
+from workbench.runs import Run, open_run
+from workbench.training import Control, train
+
+
+def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
+        root: str | Path = "runs", device: str = "auto", show: bool | None = None) -> Run:
+    """Train a recipe on a split, score it, and return the run.
+
+    The best checkpoint, chosen by the validation loss on training regions, is scored once on
+    the test chips and on the held-out regions. Interrupting (Ctrl-C, ■ in a notebook) stops
+    after the step under way with a checkpoint written; a second time stops at once.
+
+    Args:
+        recipe: What to train.
+        split: What to train on.
+        name: Name of the run's folder; one that is free is made from the recipe.
+        root: Folder of the runs.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        show: True shows progress, False nothing, None shows it where a person looks on (a
+            notebook or a terminal).
+
+    Returns:
+        The run: finished, or stopped when it was interrupted.
+
+    Raises:
+        RunExistsError: A run of that name is there already.
+        SplitError: A part of the split is empty or without labels.
+        BandError: The backbone does not know a band.
+        DataError: The recipe has metadata that a chip lacks.
+        TrainingError: Training broke off; the folder tells where and why.
+        OutOfSpaceError: The disk is full; the last checkpoint is whole.
+    """
+    folder = new_folder(Path(root), name, recipe.name)
+    control = Control()
+    events = train(recipe, split, folder, device=device, control=control)
+    return _drain(Run(folder, split), events, control, device, show)
+
+
+def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = None) -> Run:
+    """Go on with a run that was stopped, failed or killed, from its last checkpoint.
+
+    On CPU it ends bit for bit where it would have ended without the interruption. A run that
+    has finished is scored if it was not yet, and returned.
+
+    Raises:
+        RunError: The run is being trained by another process.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    if run.state == "finished":
+        return scored(run, device)
+    control = Control()
+    events = train(run.recipe, run.split, run.folder, device=device, resume=True, control=control)
+    return _drain(run, events, control, device, show)
+
+
+def _drain(run: Run, events: Iterator[Event], control: Control, device: str,
+           show: bool | None) -> Run:
+    with shown(run, show) as view, first_interrupt(lambda: control.stop("interrupted")):
+        for event in events:
+            # A resumed run brings its past with it, less what it superseded.
+            for entry in run.events() if isinstance(event, RunResumed) else [event]:
+                view.update(entry)
+    return scored(run, device)

@@ -1,0 +1,39 @@
+"""What is said of a run that broke off, whoever asks and wherever it was trained."""
+
+from __future__ import annotations
+
+from workbench.events import RunFailed
+from workbench.runs.run import Run
+
+
+def why(run: Run) -> str | None:
+    """Return why a run broke off and what to do, in one paragraph; None where it did not."""
+    state, events = run.state, run.events()
+    if state == "failed":
+        failed = events[-1]
+        assert isinstance(failed, RunFailed)
+        return explained(run, failed)
+    if state == "killed":
+        step = events[-1].step if events else 0
+        words = f"Its last words: {output}" if (output := run.last_words()) else ""
+        return (
+            f"Training of {run.name!r} was killed after step {step}: its process ended without a "
+            f"word, or the machine did. {words} {_goes_on(run)}"
+        )
+    return None
+
+
+def explained(run: Run, failed: RunFailed) -> str:
+    """Return what a `run_failed` event says, in one paragraph."""
+    advice = f" – {failed.advice}" if failed.advice else ""
+    return (
+        f"Training of {run.name!r} failed in epoch {failed.epoch + 1} after step {failed.step}. "
+        f"{failed.error}{advice} {_goes_on(run)}"
+    )
+
+
+def _goes_on(run: Run) -> str:
+    return (
+        "What was trained up to the last checkpoint is whole; "
+        f"wb.resume({str(run.folder)!r}) goes on from there."
+    )
