@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from workbench.errors import DataError
-from workbench.events import RunResumed, StepDone
+from workbench.events import EpochDone, RunResumed, StepDone
 from workbench.plots import curves, plot
 
 
@@ -40,3 +42,27 @@ def test_a_region_without_a_score_leaves_a_gap_not_a_zero(make_events):
 def test_a_run_without_a_step_says_so(make_events):
     with pytest.raises(DataError, match="done no step"):
         plot(make_events()[:1], "curves")
+
+
+def test_a_watched_held_out_region_is_called_so(make_events):
+    events = make_events(epochs=2)
+    watched = [dataclasses.replace(event, held_out_miou_by_region={"bolivia": 0.4})
+               if isinstance(event, EpochDone) else event for event in events]
+    figure = plot(watched, "curves")
+    assert "Bolivia (held out)" in [text.get_text() for text in figure.axes[1].texts]
+    assert values(curves.data(watched), "held_out_miou/bolivia") == [0.4, 0.4]
+
+
+def test_memory_of_a_device_comes_with_its_peak_and_the_capacity(make_events):
+    on_device = dict(device_memory_bytes=2 * 10**9, device_peak_bytes=3 * 10**9,
+                     device_capacity_bytes=24 * 10**9)
+    events = [dataclasses.replace(event, **on_device) if isinstance(event, StepDone) else event
+              for event in make_events(epochs=1)]
+    assert set(values(curves.data(events), "memory_peak")) == {3e9}
+    assert "of 24 on the device" in plot(events, "curves").axes[3].get_title(loc="left")
+
+
+def test_names_that_would_overlap_are_moved_apart_and_stay_in_order():
+    placed = curves.spread([70.0, 70.1, 90.0, 69.9], 2.0)
+    assert placed[3] < placed[0] < placed[1] < placed[2] == 90.0
+    assert min(abs(placed[0] - placed[1]), abs(placed[0] - placed[3])) > 1.9
