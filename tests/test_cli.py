@@ -79,8 +79,8 @@ def test_peft_options_alone_belong_to_the_default_method():
 
 
 def test_any_other_field_of_the_recipe_is_set_by_its_name():
-    assert assignments("--set", ["augment=false", "lr_patience=2", "bands=RED,BLUE"]) == {
-        "augment": False, "lr_patience": 2, "bands": ["RED", "BLUE"],
+    assert assignments("--set", ["augment=false", "patience=2", "bands=RED,BLUE"]) == {
+        "augment": False, "patience": 2, "bands": ["RED", "BLUE"],
     }  # fmt: skip
 
 

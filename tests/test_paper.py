@@ -10,9 +10,11 @@ import pytest
 import workbench as wb
 from tests.plugin import SHARED, NeedlessSkips
 from workbench.errors import RecipeError, UnknownNameError
+from workbench.losses import CrossEntropy
 from workbench.models.backbones import BACKBONES
 from workbench.paper import MODELS
 from workbench.peft import VPT, LoRA
+from workbench.schedules import Plateau
 
 TABLES = SHARED / "paper"
 
@@ -22,7 +24,7 @@ def test_a_cell_is_the_papers_recipe() -> None:
     assert recipe.peft == LoRA(rank=16, alpha=16, dropout=0.0, targets=("q", "v", "fc1", "fc2"))
     assert (recipe.backbone, recipe.decoder) == ("prithvi_eo_v2_300", "linear")
     assert (recipe.batch_size, recipe.epochs, recipe.patience) == (8, 100, 15)
-    assert (recipe.lr_patience, recipe.lr_factor, recipe.augment) == (4, 0.5, True)
+    assert (recipe.schedule, recipe.loss, recipe.augment) == (Plateau(), CrossEntropy(), True)
     # configs/peft/prithvi_eo_v2_300/sen1floods11/lora.yaml
     assert recipe.lr == 0.0005677459993935431
     assert recipe.bands == ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")

@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from workbench.errors import RecipeError
+from workbench.losses import CrossEntropy, Dice, Focal
 from workbench.peft import FullFineTuning, LinearProbe, LoRA
 from workbench.recipe import AnyRecipe, Recipe, SpectralIndex, baselines, recipe_from_json
+from workbench.schedules import Cosine, Plateau
 
 RECIPES: list[AnyRecipe] = [
     Recipe(),
     Recipe(peft=LoRA(rank=4, targets=["q"]), epochs=3, bands=["B04", "B03"], seed=2),
     Recipe(peft="full", decoder="linear", learning_rate=1e-3),
     Recipe(backbone="unet_encoder", peft="full"),
+    Recipe(loss=Focal(gamma=1.0), schedule=Cosine(warmup=0.0), class_weights=[1, 2.5]),
+    Recipe(loss="dice", class_weights="balanced", label_smoothing=0.1, accumulate=2),
     SpectralIndex(),
     SpectralIndex(index="mndwi", threshold="tuned"),
     SpectralIndex(threshold=0.15),
@@ -81,6 +85,8 @@ def test_names_are_short_and_tell_recipes_apart() -> None:
         "workbench_tiny-lora-rank4-targetsq-unet",
         "workbench_tiny-full-linear",
         "unet-scratch",
+        "workbench_tiny-lora-unet-focal",
+        "workbench_tiny-lora-unet-dice",
         "ndwi-0",
         "mndwi-tuned",
         "ndwi-0.15",
@@ -107,7 +113,12 @@ def test_but_changes_a_copy_only() -> None:
         ({"bands": ["RED", "B4"]}, "more than once"),
         ({"normalization": "none"}, "normalization='none' is not one of 'dataset' or 'backbone'"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 is not above 0"),
-        ({"lr_factor": 1.0}, "lr_factor=1.0 is not below 1"),
+        ({"schedule": "cosin"}, "Did you mean 'cosine'?"),
+        ({"schedule": {"kind": "plateau", "factor": 1.0}}, "Plateau: factor=1.0 is not below 1"),
+        ({"loss": "focul"}, "Did you mean 'focal'?"),
+        ({"loss": Plateau()}, "loss=Plateau() is not a loss. Pass a name (cross_entropy, "),
+        ({"class_weights": "even"}, "class_weights='even' is neither 'balanced' nor"),
+        ({"class_weights": [0, 0]}, "a number for each class, 0 or more and not all 0"),
     ],
 )
 def test_a_wrong_field_is_named_with_the_remedy(fields: dict, said: str) -> None:
@@ -120,6 +131,21 @@ def test_a_wrong_field_is_named_with_the_remedy(fields: dict, said: str) -> None
 def test_a_threshold_is_a_number_or_tuned(threshold: Any) -> None:
     with pytest.raises(RecipeError, match="is neither within -1 and 1 nor 'tuned'"):
         SpectralIndex(threshold=threshold)
+
+
+def test_a_recipe_of_before_losses_and_schedules_could_be_chosen_still_opens() -> None:
+    written = {"epochs": 7, "lr_patience": 2, "lr_factor": 0.1}
+    opened = Recipe.from_json({"kind": "recipe", "given": written})
+    assert opened == Recipe(epochs=7, schedule=Plateau(patience=2, factor=0.1))
+    assert (opened.loss, opened.accumulate) == (CrossEntropy(), 1)
+
+
+def test_losses_and_schedules_are_chosen_by_name_or_with_options() -> None:
+    assert Recipe(loss="dice").loss == Dice()
+    assert Recipe(schedule={"kind": "cosine", "warmup": 0.2}).schedule == Cosine(warmup=0.2)
+    said = Recipe(loss=Focal(gamma=1.0)).to_json()["given"]
+    assert said["loss"] == {"kind": "focal", "gamma": 1.0}
+    assert said["schedule"] == {"kind": "plateau", "patience": 4, "factor": 0.5}
 
 
 def test_recipes_of_an_unknown_kind_are_refused() -> None:

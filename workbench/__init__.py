@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from workbench.data import Dataset, Split, load
     from workbench.evaluation import Comparison, Scores, compare, evaluate
     from workbench.fitting import fit, launch, resume
+    from workbench.losses import CrossEntropy, Dice, Focal
     from workbench.paper import paper_recipe, paper_scores
     from workbench.peft import (
         IA3,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from workbench.prediction import predict, to_cog
     from workbench.recipe import Recipe, SpectralIndex, baselines
     from workbench.runs import Run, list_runs, open_run
+    from workbench.schedules import Cosine, Plateau
 
 # fmt: off
 _NAMES = {
@@ -51,6 +53,8 @@ _NAMES = {
     "workbench.data": ("load", "Dataset", "Split"),
     "workbench.paper": ("paper_recipe", "paper_scores"),
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
+    "workbench.losses": ("CrossEntropy", "Focal", "Dice"),
+    "workbench.schedules": ("Plateau", "Cosine"),
     "workbench.peft": (
         "LinearProbe", "LoRA", "FullFineTuning", "IA3", "BitFit", "NormTuning", "LastBlocks",
         "VPT", "ViTAdapter", "EarthAdapter",
@@ -76,6 +80,7 @@ __all__ = [
     "Recipe", "SpectralIndex", "baselines", "paper_recipe", "paper_scores",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",
+    "CrossEntropy", "Focal", "Dice", "Plateau", "Cosine",
     "backbones", "decoders", "describe", "build_model", "load_model", "merge",
     "fit", "launch", "resume", "Run", "open_run", "list_runs", "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",

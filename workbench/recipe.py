@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -9,11 +10,13 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from workbench.data.bands import canonical_all
 from workbench.errors import RecipeError
+from workbench.losses import CrossEntropy, Loss, as_loss
 from workbench.models.backbones import BACKBONES
 from workbench.models.decoders import DECODERS
 from workbench.models.loading import encodings, find_facts
 from workbench.options import Names, Options
 from workbench.peft import FullFineTuning, LoRA, Method, method
+from workbench.schedules import Plateau, Schedule, as_schedule
 
 # From nothing, larger steps than fine-tuning's: AdamW's usual value.
 LR_FROM_SCRATCH = 1e-3
@@ -24,7 +27,8 @@ class Recipe(Options):
 
     Defaults are the PEFT paper's (IBM/peft-geofm, configs): AdamW, 100 epochs, batches of 8, early
     stopping after 15 epochs and half the learning rate after 4 without a better validation loss,
-    flips and rotations as the only augmentation. Its weight decay is not known; 0.01 is AdamW's.
+    cross-entropy, flips and rotations as the only augmentation. Its weight decay is not known; 0.01
+    is AdamW's.
     """
 
     kind: ClassVar[str] = "recipe"
@@ -54,11 +58,26 @@ class Recipe(Options):
     patience: int = Field(
         default=15, ge=1, description="Epochs without a better validation loss before stopping."
     )
-    lr_patience: int = Field(
-        default=4, ge=0, description="Epochs without a better validation loss before a lower rate."
+    schedule: Annotated[Schedule, BeforeValidator(as_schedule)] = Field(
+        default=Plateau(),
+        description="How the learning rate changes, 'plateau' or 'cosine', by name or with "
+        "options.",
     )
-    lr_factor: float = Field(
-        default=0.5, gt=0, lt=1, description="What the learning rate is then multiplied by."
+    loss: Annotated[Loss, BeforeValidator(as_loss)] = Field(
+        default=CrossEntropy(),
+        description="What training lowers: 'cross_entropy', 'focal' or 'dice', by name or with "
+        "options.",
+    )
+    class_weights: tuple[float, ...] | Literal["balanced"] | None = Field(
+        default=None,
+        description="What errors in each class count: a number each, or 'balanced' for rare "
+        "classes to count as much as common ones.",
+    )
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of each label spread over all classes; 0.1 where labels are noisy.",
     )
     augment: bool = Field(
         default=True, description="Flip and rotate chips in training (eight ways)."
@@ -77,11 +96,32 @@ class Recipe(Options):
         description="What the backbone is told beside pixels. The paper recommends 'none'.",
     )
 
+    feature_cache: Literal["fp32", "fp16", "off"] = Field(
+        default="fp32",
+        description="How features of a frozen backbone are kept on disk, to be computed only once.",
+    )
+
     @field_validator("backbone")
     @classmethod
     def _known_backbone(cls, name: str) -> str:
         find_facts(name)
         return name
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _useful_weights(cls, weights: Any) -> Any:
+        if weights is None or weights == "balanced":
+            return weights
+        numbers = list(weights) if isinstance(weights, (list, tuple)) else []
+        useful = all(
+            isinstance(number, (int, float)) and 0 <= number < math.inf for number in numbers
+        )
+        if not (useful and any(numbers)):
+            raise ValueError(
+                f"class_weights={weights!r} is neither 'balanced' nor a number for each class, 0 "
+                "or more and not all 0"
+            )
+        return tuple(map(float, numbers))
 
     @field_validator("decoder")
     @classmethod
@@ -127,7 +167,9 @@ class Recipe(Options):
         options = (f"{name}{'+'.join(v) if isinstance(v, tuple) else v}" for name, v in changed)
         told = [] if self.metadata == "none" else [f"metadata-{self.metadata}"]
         kind = self.peft.kind.replace("_", "-")
-        return "-".join([self.backbone.replace("/", "-"), kind, *options, self.decoder, *told])
+        loss = [] if isinstance(self.loss, CrossEntropy) else [self.loss.kind]
+        backbone = self.backbone.replace("/", "-")
+        return "-".join([backbone, kind, *options, self.decoder, *told, *loss])
 
     @property
     def from_scratch(self) -> bool:
@@ -136,13 +178,18 @@ class Recipe(Options):
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data: every field as it is, and what the open ones resolve to."""
-        given = {**self.model_dump(mode="json"), "peft": self.peft.to_json()}
+        chosen = {name: getattr(self, name).to_json() for name in ("peft", "loss", "schedule")}
+        given = {**self.model_dump(mode="json"), **chosen}
         return {"kind": self.kind, "given": given, "resolved": {"learning_rate": self.lr}}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Recipe:
-        """Return the recipe that `to_json` wrote."""
-        return Recipe(**data["given"])
+        """Return the recipe that `to_json` wrote, also before schedules could be chosen."""
+        given = dict(data["given"])
+        if "lr_patience" in given:
+            patience, factor = given.pop("lr_patience"), given.pop("lr_factor")
+            given["schedule"] = Plateau(patience=patience, factor=factor)
+        return Recipe(**given)
 
 
 IndexName = Literal["ndwi", "mndwi"]

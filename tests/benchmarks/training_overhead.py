@@ -28,7 +28,7 @@ from workbench.data import Dataset, Split
 from workbench.events import StepDone
 from workbench.models import load_backbone, loading
 from workbench.recipe import Recipe
-from workbench.training import objective, train
+from workbench.training import train
 from workbench.training.loader import Loader
 
 RECIPES = {
@@ -76,7 +76,7 @@ def bare(recipe: Recipe, split: Split, device: torch.device) -> tuple[float, flo
     for _ in range(EPOCHS):
         for image, mask, pixels in batches:
             logits = model(image.to(device))
-            loss = objective.cross_entropy_sum(logits, mask.to(device)) / pixels
+            loss = recipe.loss.total(logits, mask.to(device)) / pixels
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -12,8 +12,10 @@ from workbench.errors import TrainingError
 from workbench.events import EpochDone, RunFailed, RunFinished, RunStarted, StepDone, WarningRaised
 from workbench.peft import LinearProbe
 from workbench.runs import open_run
+from workbench.schedules import Cosine, Plateau
 from workbench.training import Control, loop, train
-from workbench.training.loop import Loop
+from workbench.training.objective import class_weights
+from workbench.training.step import Step
 from workbench.training.validation import Validation
 
 
@@ -54,10 +56,13 @@ def test_events_tell_steps_epochs_parameters_and_costs(split, recipe, tmp_path):
 
 def test_the_train_loss_is_that_of_all_pixels_together(split, recipe, tmp_path, monkeypatch):
     seen: list[int] = []
-    step = Loop._step
-    monkeypatch.setattr(
-        Loop, "_step", lambda self, batch: seen.append(batch.pixels) or step(self, batch)
-    )
+    take = Step.take
+
+    def counted(self, batches, seed):
+        seen.append(sum(batch.pixels for batch in batches))
+        return take(self, batches, seed)
+
+    monkeypatch.setattr(Step, "take", counted)
     events = list(train(recipe.but(epochs=1), split, tmp_path / "run"))
     losses = [event.loss for event in of(StepDone, events)]
     expected = sum(loss * pixels for loss, pixels in zip(losses, seen, strict=True)) / sum(seen)
@@ -117,12 +122,43 @@ def test_patience_ends_the_training_and_plateaus_lower_the_rate(
     split, recipe, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(loop, "validate", lambda *_: Validation(0.5, 0.5, {}))
-    recipe = recipe.but(epochs=50, patience=5, lr_patience=1, lr_factor=0.5, learning_rate=0.01)
+    recipe = recipe.but(epochs=50, patience=5, schedule=Plateau(patience=1), learning_rate=0.01)
     events = list(train(recipe, split, tmp_path / "run"))
     assert [event.lr for event in of(EpochDone, events)] == [
         0.01, 0.01, 0.01, 0.005, 0.005, 0.0025
     ]  # fmt: skip
     assert events[-1].reason == "no lower validation loss for 5 epochs"
+
+
+def test_cosine_rises_and_falls_over_all_steps(split, recipe, tmp_path):
+    recipe = recipe.but(epochs=2, schedule=Cosine(warmup=0.34), learning_rate=0.01)
+    events = list(train(recipe, split, tmp_path / "run"))
+    factors = [Cosine(warmup=0.34).scale(step, 6, []) for step in range(6)]
+    assert [event.lr for event in of(StepDone, events)] == [0.01 * factor for factor in factors]
+    assert [event.lr for event in of(EpochDone, events)] == [0.01 * factors[2], 0.01 * factors[5]]
+
+
+def test_accumulated_batches_are_one_step(split, recipe, tmp_path):
+    recipe = recipe.but(batch_size=2, accumulate=2, epochs=2)
+    events = list(train(recipe, split, tmp_path / "run"))
+    assert of(RunStarted, events)[0].steps_per_epoch == 3
+    assert [event.step for event in of(StepDone, events)] == [1, 2, 3, 4, 5, 6]
+    assert [(event.step, event.epoch) for event in of(EpochDone, events)] == [(3, 0), (6, 1)]
+
+
+def test_what_the_recipe_left_open_stands_in_the_run(split, recipe, tmp_path):
+    recipe = recipe.but(epochs=1, class_weights="balanced")
+    list(train(recipe, split, tmp_path / "run"))
+    resolved = open_run(tmp_path / "run").resolved
+    assert resolved["precision"] == "fp32"
+    assert resolved["class_weights"] == class_weights(recipe, split.train)
+
+
+@pytest.mark.parametrize("loss", ["focal", "dice"])
+def test_every_loss_lowers_itself(split, scratch, tmp_path, loss):
+    events = list(train(scratch.but(epochs=3, loss=loss), split, tmp_path / "run"))
+    losses = [event.train_loss for event in of(EpochDone, events)]
+    assert losses[-1] < losses[0]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_advice(split, scratch, tmp_path):

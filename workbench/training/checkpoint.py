@@ -27,13 +27,14 @@ class Progress:
     augmentation and dropout from seed, epoch and step.
 
     Attributes:
-        step: Batches done since the start.
+        step: Optimiser steps done since the start.
         epoch: The epoch under way, from 0.
         val_losses: Validation loss of every epoch done.
-        loss_sum: Summed cross-entropy of the epoch under way.
+        loss_sum: Summed loss of the epoch under way.
         pixels: Labelled pixels of the epoch under way.
         duration_s: Seconds spent so far.
         epoch_s: Seconds spent in the epoch under way.
+        loss_scale: State of the gradients' scaler; empty but for fp16.
     """
 
     step: int = 0
@@ -43,6 +44,7 @@ class Progress:
     pixels: int = 0
     duration_s: float = 0.0
     epoch_s: float = 0.0
+    loss_scale: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def best_epoch(self) -> int:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from workbench.assembly import encoder, restore_model, save_model
 from workbench.data import Split
@@ -35,21 +35,13 @@ from workbench.events import (
 from workbench.models.segmenter import Segmenter
 from workbench.recipe import Recipe
 from workbench.runs import checkpoints
-from workbench.training import checkpoint, objective
+from workbench.training import checkpoint
 from workbench.training.control import Control
 from workbench.training.loader import Batch, Loader, fits_in_memory
 from workbench.training.meters import Clock, Memory
+from workbench.training.objective import Objective
+from workbench.training.step import Step, StepLoss
 from workbench.training.validation import validate
-
-
-class _Loss(NamedTuple):
-    """The loss of a step, perhaps still on its way from the device."""
-
-    step: int
-    value: Tensor
-    arrived: torch.cuda.Event | None
-    pixels: int
-    chips: int
 
 
 class Loop:
@@ -61,10 +53,11 @@ class Loop:
         model: On its device already.
         folder: The run folder; checkpoints go there.
         device: Where the model is.
+        choices: What the recipe left open: `precision`, and `class_weights` where there are any.
     """
 
     def __init__(self, recipe: Recipe, split: Split, model: Segmenter, folder: Path,
-                 device: torch.device) -> None:
+                 device: torch.device, choices: Mapping[str, Any]) -> None:
         self.recipe = recipe
         self.model = model
         self.device = device
@@ -75,26 +68,20 @@ class Loop:
         encode = encoder(model)
         self._train = Loader(train, recipe.batch_size, cache=cache, encode=encode)
         self._val = Loader(val, recipe.batch_size, cache=cache, encode=encode)
-        self._parameters = {
-            name: parameter for name, parameter in model.named_parameters()
-            if parameter.requires_grad
-        }  # fmt: skip
-        self._optimizer = torch.optim.AdamW(
-            self._parameters.values(), lr=recipe.lr, weight_decay=recipe.weight_decay
-        )
-        self._scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            self._optimizer, factor=recipe.lr_factor, patience=recipe.lr_patience
-        )
+        # Runs of before there was a choice are in fp32.
+        self._precision = choices.get("precision", "fp32")
+        self._objective = Objective.of(recipe, choices.get("class_weights"), device)
+        self._step = Step(recipe, model, device, self._precision, self._objective)
+        self._steps = -(-len(self._train) // recipe.accumulate)
         self._memory = Memory(device)
-        self._clock = Clock(recipe.epochs, len(self._train))
+        self._clock = Clock(recipe.epochs, self._steps)
         self._warned = False
 
     def restore(self, folder: Path) -> None:
         """Take up the weights and the state that a checkpoint holds."""
         restore_model(self.model, folder)
-        self.progress = checkpoint.load(folder, self._parameters, self._optimizer)
-        for loss in self.progress.val_losses:
-            self._scheduler.step(loss)
+        self.progress = checkpoint.load(folder, self._step.parameters, self._step.optimizer)
+        self._step.scaler.load_state_dict(self.progress.loss_scale)
 
     def events(self, control: Control) -> Iterator[Event]:
         """Train until the epochs are done, the patience ends or `control` says stop."""
@@ -127,8 +114,8 @@ class Loop:
         if self.progress.step:
             return RunResumed(**self._now(), device=str(self.device))
         return RunStarted(
-            epochs=self.recipe.epochs, steps_per_epoch=len(self._train), device=str(self.device),
-            trainable_parameters=sum(entry.numel() for entry in self._parameters.values()),
+            epochs=self.recipe.epochs, steps_per_epoch=self._steps, device=str(self.device),
+            trainable_parameters=sum(entry.numel() for entry in self._step.parameters.values()),
             total_parameters=sum(entry.numel() for entry in self.model.parameters()),
         )
 
@@ -141,7 +128,7 @@ class Loop:
             return f"no lower validation loss for {self.recipe.patience} epochs"
         return None
 
-    def _now(self) -> dict[str, int]:
+    def _now(self) -> dict[str, Any]:
         return {"step": self.progress.step, "epoch": self.progress.epoch}
 
     def _epoch(self, control: Control) -> Iterator[Event]:
@@ -152,17 +139,19 @@ class Loop:
         self._clock.restart()
         batches = self._train.shuffled(
             recipe.seed, progress.epoch, augmented=recipe.augment,
-            skip=progress.step - progress.epoch * len(self._train),
+            skip=(progress.step - progress.epoch * self._steps) * recipe.accumulate,
         )
-        underway: collections.deque[_Loss] = collections.deque()
-        for batch in batches:
+        underway: collections.deque[tuple[int, StepLoss]] = collections.deque()
+        for group in _groups(batches, recipe.accumulate):
             if control.pausing:
                 yield from self._arriving(underway)
                 yield from self._pause(control)
             if control.stop_reason is not None:
                 break
-            if batch.pixels:
-                underway.append(self._step(batch))
+            if any(batch.pixels for batch in group):
+                self._step.lr = self._lr(progress.step)
+                done = self._step.take(group, _mix(recipe.seed, progress.step))
+                underway.append((progress.step + 1, done))
             elif not self._warned:
                 self._warned = True
                 yield WarningRaised(
@@ -171,15 +160,15 @@ class Loop:
                 )
             progress.step += 1
             while len(underway) > (self.device.type == "cuda"):
-                yield self._step_done(underway.popleft())
+                yield self._step_done(*underway.popleft())
         yield from self._arriving(underway)
         if control.pausing:
             yield from self._pause(control)
         progress.epoch_s = time.perf_counter() - self._epoch_begun
 
-    def _arriving(self, underway: collections.deque[_Loss]) -> Iterator[Event]:
+    def _arriving(self, underway: collections.deque[tuple[int, StepLoss]]) -> Iterator[Event]:
         while underway:
-            yield self._step_done(underway.popleft())
+            yield self._step_done(*underway.popleft())
 
     def _pause(self, control: Control) -> Iterator[Event]:
         """Wait, with a checkpoint on disk in case this is for good; no clock runs meanwhile."""
@@ -195,34 +184,22 @@ class Loop:
         self._epoch_begun += waited
         self._clock.restart()
 
-    def _step(self, batch: Batch) -> _Loss:
-        """Start one optimiser step; on a GPU it is still computing when this returns."""
-        torch.manual_seed(_mix(self.recipe.seed, self.progress.step))
-        logits = self.model(*batch.inputs(self._on_device))
-        loss = objective.cross_entropy_sum(logits, self._on_device(batch.mask)) / batch.pixels
-        loss.backward()
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        value, arrived = loss.detach(), None
-        if self.device.type == "cuda":
-            # Fetched when the next step is on its way, so that the GPU never waits for Python.
-            value, arrived = value.to("cpu", non_blocking=True), torch.cuda.Event()
-            arrived.record()
-        return _Loss(self.progress.step + 1, value, arrived, batch.pixels, len(batch.image))
+    def _lr(self, step: int) -> float:
+        """Return the learning rate of a step, from how far training has come alone."""
+        total = self.recipe.epochs * self._steps
+        return self.recipe.lr * self.recipe.schedule.scale(step, total, self.progress.val_losses)
 
-    def _step_done(self, done: _Loss) -> StepDone:
-        if done.arrived is not None:
-            done.arrived.synchronize()
-        loss, lr = float(done.value), float(self._optimizer.param_groups[0]["lr"])
+    def _step_done(self, step: int, done: StepLoss) -> StepDone:
+        loss = done.wait()
         if not math.isfinite(loss):
-            raise TrainingError(_not_finite("training", done.step, lr))
+            raise TrainingError(_not_finite("training", step, done.lr))
         self.progress.loss_sum += loss * done.pixels
         self.progress.pixels += done.pixels
         seconds = self._clock.step()
         return StepDone(
-            step=done.step, epoch=self.progress.epoch, loss=loss, lr=lr,
+            step=step, epoch=self.progress.epoch, loss=loss, lr=done.lr,
             samples_per_s=done.chips / seconds,
-            eta_s=self._clock.eta_s(done.step, self.progress.epoch),
+            eta_s=self._clock.eta_s(step, self.progress.epoch),
             host_rss_bytes=self._memory.host_now(),
             device_memory_bytes=self._memory.device_now(),
             device_peak_bytes=self._memory.device_peak(),
@@ -230,15 +207,14 @@ class Loop:
         )
 
     def _end_epoch(self) -> EpochDone:
-        """Validate, then let the schedule and the patience know."""
+        """Validate; the schedule and the patience go by what comes of it."""
         progress, begun = self.progress, time.perf_counter()
-        lr = float(self._optimizer.param_groups[0]["lr"])
-        scored = validate(self.model, self._val, self.device)
+        lr = self._lr(progress.step - 1)
+        scored = validate(self.model, self._val, self.device, self._objective, self._precision)
         if not math.isfinite(scored.loss):
             raise TrainingError(_not_finite("validation", progress.step, lr))
         best = scored.loss < min(progress.val_losses, default=math.inf)
         progress.val_losses.append(scored.loss)
-        self._scheduler.step(scored.loss)
         now = time.perf_counter()
         self._clock.validated(now - begun)
         event = EpochDone(
@@ -259,12 +235,17 @@ class Loop:
         with checkpoints.replacing(self._folder / name) as folder, checkpoint.full_disk_told():
             save_model(self.model, folder)
             if name == "last":
-                checkpoint.save(folder, self.progress, self._parameters, self._optimizer)
+                self.progress.loss_scale = self._step.scaler.state_dict()
+                checkpoint.save(
+                    folder, self.progress, self._step.parameters, self._step.optimizer
+                )
 
-    def _on_device(self, tensor: Tensor) -> Tensor:
-        if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
+
+def _groups(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
+    """Yield the batches of one step after the other; the last step of an epoch may have fewer."""
+    waiting = iter(batches)
+    while group := tuple(itertools.islice(waiting, size)):
+        yield group
 
 
 def _mix(seed: int, step: int) -> int:

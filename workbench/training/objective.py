@@ -1,25 +1,68 @@
-"""The loss: cross-entropy over labelled pixels, as a sum and its number of pixels."""
+"""What training lowers, and what validation counts."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-IGNORE_INDEX = -1
+from workbench.data import Dataset
+from workbench.errors import RecipeError
+from workbench.losses import IGNORE_INDEX, CrossEntropy, Loss
+from workbench.recipe import Recipe
 
 
-def cross_entropy_sum(logits: Tensor, mask: Tensor) -> Tensor:
-    """Return the summed cross-entropy of the labelled pixels, a scalar.
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """A loss with its weights of classes.
 
-    The caller divides by their number in the whole batch: a chip with few labels then weighs
-    by its pixels, and parts of a batch add up exactly.
-
-    Args:
-        logits: ``(B, K, y, x)`` float.
-        mask: ``(B, y, x)`` int64, `IGNORE_INDEX` where there is no label.
+    Attributes:
+        loss: Which.
+        weights: ``(K,)`` float32 on the model's device; None counts all classes alike.
+        smoothing: Share of each label that is spread evenly over all classes.
     """
-    return functional.cross_entropy(logits, mask, ignore_index=IGNORE_INDEX, reduction="sum")
+
+    loss: Loss = dataclasses.field(default_factory=CrossEntropy)
+    weights: Tensor | None = None
+    smoothing: float = 0.0
+
+    @staticmethod
+    def of(recipe: Recipe, weights: Sequence[float] | None, device: torch.device) -> Objective:
+        """Return the objective of a recipe; `weights` as `class_weights` returns them."""
+        there = None if weights is None else torch.tensor(weights, device=device)
+        return Objective(recipe.loss, there, recipe.label_smoothing)
+
+    def total(self, logits: Tensor, mask: Tensor) -> Tensor:
+        """Return the loss summed over labelled pixels, a scalar; see `Loss.total`."""
+        return self.loss.total(logits, mask, self.weights, self.smoothing)
+
+
+def class_weights(recipe: Recipe, train: Dataset) -> list[float] | None:
+    """Return what an error in each class counts; None where all count alike.
+
+    "balanced" lets every class count alike in sum, and a pixel of the training part 1 on average;
+    a class without any pixel there counts nothing.
+
+    Raises:
+        RecipeError: The weights given are not one for each class.
+    """
+    if recipe.class_weights is None:
+        return None
+    if recipe.class_weights == "balanced":
+        counts = np.asarray(train.class_counts(), dtype=float)
+        present = counts > 0
+        shares = np.divide(counts.sum(), counts * present.sum(), out=counts * 0, where=present)
+        return [float(share) for share in shares]
+    if len(recipe.class_weights) != train.num_classes:
+        names = ", ".join(entry.name for entry in train.classes)
+        raise RecipeError(
+            f"class_weights={list(recipe.class_weights)!r} has {len(recipe.class_weights)} entries "
+            f"for {train.num_classes} classes ({names}): give one for each, or 'balanced'."
+        )
+    return list(recipe.class_weights)
 
 
 def confusion_by_region(logits: Tensor, mask: Tensor, regions: Tensor, num_regions: int) -> Tensor:

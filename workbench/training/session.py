@@ -19,6 +19,8 @@ from workbench.runs import Run, checkpoints, complete, create, refuse_existing
 from workbench.runs.lock import Lock
 from workbench.training.control import Control
 from workbench.training.loop import Loop
+from workbench.training.objective import class_weights
+from workbench.training.precision import resolve_precision
 from workbench.training.preflight import audited, check_split, require_reopening
 from workbench.training.preview import Previews
 from workbench.training.recording import Advise, recorded
@@ -55,10 +57,10 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
     target = _checked(recipe, split, device)
     run = Run(Path(folder), split)
     if resume:
-        model = _described_model(run)
+        model = _described_model(run, target)
     else:
         refuse_existing(run.folder)
-        choices = _choices(recipe, split)
+        choices = _choices(recipe, split, target)
         model = _model(recipe, split, choices)
         create(run.folder, recipe, split, {
             **choices, "device": str(target), "weights_hash": model.description.weights_hash,
@@ -99,7 +101,7 @@ def work(run: Run, *, device: str, lock: Lock, advise: Advise | None = None) -> 
 
     def events() -> Iterator[Event]:
         target = _checked(run.recipe, run.split, device)
-        model = _described_model(run).to(target)
+        model = _described_model(run, target).to(target)
         yield from _session(run, run.recipe, run.split, model, target, True, control)
 
     return recorded(run, events(), lock=lock, advise=advise)
@@ -108,17 +110,19 @@ def work(run: Run, *, device: str, lock: Lock, advise: Advise | None = None) -> 
 def _checked(recipe: AnyRecipe, split: Split, device: str | torch.device) -> torch.device:
     check_split(split)
     require_metadata(recipe, split.dataset)
+    if isinstance(recipe, Recipe):
+        class_weights(recipe, split.train)
     return select_device(device)
 
 
-def _described_model(run: Run) -> Model:
+def _described_model(run: Run, device: torch.device) -> Model:
     """Build the model of a run folder; where it was never built, note what it came to."""
     said = run.resolved
     if "weights_hash" in said:
         model = _model(run.recipe, run.split, said)
         _same_backbone(run, model)
         return model
-    choices = _choices(run.recipe, run.split)
+    choices = _choices(run.recipe, run.split, device)
     model = _model(run.recipe, run.split, choices)
     complete(run.folder, {**choices, "weights_hash": model.description.weights_hash})
     return model
@@ -129,7 +133,7 @@ def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: to
     training: Loop | Tuning
     if isinstance(recipe, Recipe):
         assert isinstance(model, Segmenter)
-        training = Loop(recipe, split, model, run.folder, device)
+        training = Loop(recipe, split, model, run.folder, device, run.resolved)
     else:
         assert not isinstance(model, Segmenter)
         training = Tuning(recipe, split, model, run.folder, device)
@@ -145,13 +149,16 @@ def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: to
             previews.write(event.epoch)
 
 
-def _choices(recipe: AnyRecipe, split: Split) -> dict[str, Any]:
-    """Return what the recipe leaves open and the data decide: bands and their statistics."""
+def _choices(recipe: AnyRecipe, split: Split, device: torch.device) -> dict[str, Any]:
+    """Return what the recipe leaves open and the data and the device decide."""
     data = split.train if recipe.bands is None else split.train.with_bands(recipe.bands)
     choices: dict[str, Any] = {"bands": list(data.bands)}
     if isinstance(recipe, Recipe) and recipe.normalization == "dataset":
         mean, std = band_statistics(data)
         choices |= {"mean": mean.tolist(), "std": std.tolist()}
+    if isinstance(recipe, Recipe):
+        choices["precision"] = resolve_precision(recipe.precision, device)
+        choices["class_weights"] = class_weights(recipe, split.train)
     return choices
 
 

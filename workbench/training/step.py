@@ -10,8 +10,8 @@ from torch import Tensor
 
 from workbench.models.segmenter import Segmenter
 from workbench.recipe import Recipe
-from workbench.training import objective
 from workbench.training.loader import Batch
+from workbench.training.objective import Objective
 from workbench.training.precision import Precision, autocast
 
 
@@ -22,6 +22,7 @@ class StepLoss(NamedTuple):
     arrived: torch.cuda.Event | None
     pixels: int
     chips: int
+    lr: float
 
     def wait(self) -> float:
         """Return the loss once it is there: the mean over all labelled pixels."""
@@ -38,6 +39,7 @@ class Step:
         model: On its device already; put into training mode by the caller.
         device: Where the model is.
         precision: What the recipe's precision means there.
+        objective: The loss with its weights of classes; by default the recipe's with none.
 
     Attributes:
         parameters: What is trained, by name.
@@ -46,7 +48,7 @@ class Step:
     """
 
     def __init__(self, recipe: Recipe, model: Segmenter, device: torch.device,
-                 precision: Precision = "fp32") -> None:
+                 precision: Precision = "fp32", objective: Objective | None = None) -> None:
         self.model = model
         self.device = device
         self.precision = precision
@@ -59,7 +61,18 @@ class Step:
             self.parameters.values(), lr=recipe.lr, weight_decay=recipe.weight_decay,
             fused=device.type == "cuda",
         )
+        self.objective = objective or Objective.of(recipe, None, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
 
     def take(self, batches: Sequence[Batch], seed: int) -> StepLoss:
         """Start one step over several batches; a GPU is still computing when this returns.
@@ -83,12 +96,13 @@ class Step:
             # Fetched when the next step is on its way, so that the GPU never waits for Python.
             value, arrived = value.to("cpu", non_blocking=True), torch.cuda.Event()
             arrived.record()
-        return StepLoss(value, arrived, pixels, sum(len(batch.mask) for batch in batches))
+        chips = sum(len(batch.mask) for batch in batches)
+        return StepLoss(value, arrived, pixels, chips, self.lr)
 
     def _backward(self, batch: Batch, pixels: int) -> Tensor:
         with autocast(self.precision, self.device):
             logits = batch.logits(self.model, self._moved)
-        loss = objective.cross_entropy_sum(logits, self._moved(batch.mask)) / pixels
+        loss = self.objective.total(logits, self._moved(batch.mask)) / pixels
         self.scaler.scale(loss).backward()
         return loss.detach()
 

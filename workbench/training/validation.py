@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from workbench import metrics
-from workbench.training import objective
 from workbench.training.loader import Loader
+from workbench.training.objective import Objective, confusion_by_region
+from workbench.training.precision import Precision, autocast
 
 
 class Validation(NamedTuple):
@@ -22,8 +23,10 @@ class Validation(NamedTuple):
     miou_by_region: dict[str, float | None]
 
 
-def validate(model: nn.Module, loader: Loader, device: torch.device) -> Validation:
-    """Score a model on a part, in evaluation mode."""
+def validate(model: nn.Module, loader: Loader, device: torch.device,
+             objective: Objective | None = None, precision: Precision = "fp32") -> Validation:
+    """Score a model on a part, in evaluation mode, with the loss and the precision of training."""
+    objective = objective or Objective()
     num_classes, num_regions = loader.dataset.num_classes, len(loader.regions)
     # Sums stay on the device until the end: one wait for the whole part.
     losses: list[torch.Tensor] = []
@@ -33,10 +36,11 @@ def validate(model: nn.Module, loader: Loader, device: torch.device) -> Validati
     with torch.inference_mode():
         for batch in loader.in_order():
             mask = batch.mask.to(device)
-            logits = batch.logits(model, lambda tensor: tensor.to(device))
-            losses.append(objective.cross_entropy_sum(logits, mask))
+            with autocast(precision, device):
+                logits = batch.logits(model, lambda tensor: tensor.to(device))
+            losses.append(objective.total(logits, mask))
             regions = batch.regions.to(device)
-            counts += objective.confusion_by_region(logits, mask, regions, num_regions)
+            counts += confusion_by_region(logits, mask, regions, num_regions)
             pixels += batch.pixels
         total = float(torch.stack(losses).cpu().double().sum())
     counted = np.asarray(counts.cpu(), dtype=np.int64)
