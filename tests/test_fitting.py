@@ -29,8 +29,8 @@ def interrupted_after(step: int):
     """Send a real SIGINT when a step is done."""
     done = loop.Loop._step_done
 
-    def step_done(self, late) -> StepDone:
-        event = done(self, late)
+    def step_done(self, *late) -> StepDone:
+        event = done(self, *late)
         if event.step == step:
             os.kill(os.getpid(), signal.SIGINT)
         return event
