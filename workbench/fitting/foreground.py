@@ -7,6 +7,7 @@ from pathlib import Path
 
 from workbench.data import Split
 from workbench.events import Event, RunResumed
+from workbench.fitting.background import start_worker
 from workbench.fitting.interrupts import first_interrupt
 from workbench.fitting.naming import new_folder
 from workbench.fitting.scoring import scored
@@ -50,11 +51,18 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
     return _drain(Run(folder, split), events, control, device, show)
 
 
-def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = None) -> Run:
+def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = None,
+           wait: bool = True) -> Run:
     """Go on with a run that was stopped, failed or killed, from its last checkpoint.
 
     On CPU it ends bit for bit where it would have ended without the interruption. A run that
     has finished is scored if it was not yet, and returned.
+
+    Args:
+        run: The run or its folder, whether it was fitted or launched.
+        device: As for `fit`.
+        show: As for `fit`.
+        wait: False goes on in a process of its own and returns at once, as `wb.launch` does.
 
     Raises:
         RunError: The run is being trained by another process.
@@ -62,6 +70,9 @@ def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = N
     run = run if isinstance(run, Run) else open_run(run)
     if run.state == "finished":
         return scored(run, device)
+    if not wait:
+        start_worker(run, device)
+        return run
     control = Control()
     events = train(run.recipe, run.split, run.folder, device=device, resume=True, control=control)
     return _drain(run, events, control, device, show)
