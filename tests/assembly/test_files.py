@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.assembly.conftest import RECIPES
-from workbench.assembly import Model, load_model, restore_model, save_model
+from workbench.assembly import Model, build_model, load_model, restore_model, save_model
 from workbench.errors import RunError, WeightsError
 from workbench.recipe import AnyRecipe, Recipe
 
@@ -100,3 +100,18 @@ def test_another_versions_files_are_refused(build: Build, tmp_path: Path) -> Non
     (tmp_path / "segmenter.json").write_text('{"format": 99}')
     with pytest.raises(RunError, match="of another version of the workbench"):
         load_model(tmp_path)
+
+
+def test_sizes_without_a_name_are_rebuilt(tmp_path: Path) -> None:
+    sizes = {"embed_dim": 32, "depth": 4, "num_heads": 2, "patch_size": 8}
+    model = build_model(
+        Recipe(backbone="prithvi", peft="full", decoder="fcn"), classes=2, bands=["RED", "BLUE"],
+        mean=[0, 0], std=[1, 1], architecture=sizes, decoder_options={"channels": 8, "num_convs": 3}
+    )
+    (tmp_path / "model").mkdir()
+    save_model(model, tmp_path / "model")
+    loaded = load_model(tmp_path / "model", device="cpu")
+    assert loaded.description.architecture == sizes
+    image = torch.rand(1, 2, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(loaded(image), model.eval()(image))

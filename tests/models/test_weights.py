@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import types
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -94,10 +99,35 @@ def test_a_foreign_file_is_named(name: str, content: bytes, tmp_path: Path) -> N
         read_state(tmp_path / name)
 
 
-def test_a_file_that_would_run_code_is_not_opened(tmp_path: Path) -> None:
-    torch.save({"weights": Path("anything")}, tmp_path / "model.pt")
-    with pytest.raises(WeightsError, match="files that hold more than tensors are not opened"):
+class _Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("harm",)
+
+
+def test_a_file_that_would_run_code_is_not_opened(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": state, "callbacks": _Evil()}, tmp_path / "model.pt")
+    with pytest.raises(WeightsError, match=r"holds more than a model: it calls \w+\.mkdir"):
         read_state(tmp_path / "model.pt")
+    assert not (tmp_path / "harm").exists()
+
+
+def test_what_a_trainer_keeps_beside_the_tensors_is_never_made(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("lightning.fabric")
+    monkeypatch.setitem(sys.modules, "lightning", types.ModuleType("lightning"))
+    monkeypatch.setitem(sys.modules, "lightning.fabric", module)
+    attributes = type("AttributeDict", (dict,), {"__module__": "lightning.fabric"})
+    module.AttributeDict = attributes  # type: ignore[attr-defined]
+    told = attributes(model_size="base", metadata_path=Path("configs/metadata.yaml"), lr=5e-6)
+    path = tmp_path / "model.ckpt"
+    torch.save({"state_dict": state, "epoch": 7, "hyper_parameters": told,
+                "callbacks": {"ModelCheckpoint": {"best": np.float64(0.5)}}}, path)  # fmt: skip
+    monkeypatch.delitem(sys.modules, "lightning.fabric")
+    assert torch.equal(features(path), features(state))
 
 
 def test_a_missing_file_is_named_with_the_alternatives(tmp_path: Path) -> None:

@@ -10,18 +10,18 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from workbench.errors import WeightsError
+from workbench.models.unpickling import unpickle
 
 State = dict[str, Tensor]
 
 # What torch.load and safetensors raise for files that are cut off, foreign or unsafe.
 _UNREADABLE = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError,
-               RuntimeError, ValueError, KeyError, OSError)  # fmt: skip
+               RuntimeError, TypeError, ValueError, KeyError, OSError)  # fmt: skip
 
 
 def read_state(path: Path) -> State:
@@ -32,6 +32,15 @@ def read_state(path: Path) -> State:
 
     Raises:
         WeightsError: The file is missing, truncated, or holds something else.
+    """
+    return unwrap_state(read_file(path), str(path))
+
+
+def read_file(path: Path) -> Any:
+    """Return all that a weight file holds: its tensors and, in a checkpoint, what lies beside.
+
+    Raises:
+        WeightsError: The file is missing or truncated, or would run code.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -44,16 +53,15 @@ def read_state(path: Path) -> State:
     try:
         if path.suffix == ".safetensors":
             # Cloned, because safetensors maps the file: who overwrites it would change the model.
-            loaded: Any = {name: tensor.clone() for name, tensor in load_file(path).items()}
-        else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            return {name: tensor.clone() for name, tensor in load_file(path).items()}
+        return unpickle(path)
     except _UNREADABLE as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        reason = " ".join(str(error).split("\n")[0].split()) or type(error).__name__
         raise WeightsError(
             f"{path} ({path.stat().st_size:,} bytes) is not a whole weight file: {reason[:300]} "
-            "Download or copy it again; files that hold more than tensors are not opened."
+            "Download or copy it again; files that hold more than tensors and plain values are "
+            "not opened."
         ) from error
-    return unwrap_state(loaded, str(path))
 
 
 def _read_shards(index: Path) -> State:

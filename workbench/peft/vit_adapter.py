@@ -43,7 +43,7 @@ class _Branch(Graft):
         super().__init__()
         dim, heads = backbone.embed_dim, backbone.num_heads
         self.prefix = backbone.num_prefix_tokens
-        self.stages = _stages(len(backbone.blocks or ()))
+        self.stages = stages_of(len(backbone.blocks or ()))
         self.level_embed = nn.Parameter(torch.randn(3, dim))
         self.spm = SpatialPrior(len(backbone.bands), channels, dim)
         self.interactions = nn.ModuleList(
@@ -225,7 +225,7 @@ class ViTAdapter(Method):
         )
 
 
-def _stages(depth: int) -> list[range]:
+def stages_of(depth: int) -> list[range]:
     """Return the blocks of each quarter of a network."""
     ends = [math.ceil((stage + 1) * depth / STAGES) for stage in range(STAGES)]
     return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]

@@ -12,7 +12,15 @@ from safetensors.torch import save_file
 
 from workbench.assembly.building import build_model
 from workbench.assembly.files import save_model
-from workbench.assembly.terratorch.parts import Parts, Sizes, decoder_of, sizes_of, split
+from workbench.assembly.terratorch.methods import method_of
+from workbench.assembly.terratorch.parts import (
+    ADAPTER_MARKS,
+    Parts,
+    Sizes,
+    decoder_of,
+    sizes_of,
+    split,
+)
 from workbench.assembly.terratorch.reading import Said, read_checkpoint, read_config
 from workbench.data import ClassInfo, DatasetInfo
 from workbench.data.bands import canonical_all
@@ -22,7 +30,6 @@ from workbench.models.backbones.clay import TRAINED_NM
 from workbench.models.loading import find_facts
 from workbench.models.segmenter import Segmenter
 from workbench.models.weights import assign_state
-from workbench.peft import VPT, FullFineTuning, LinearProbe, LoRA, Method
 from workbench.recipe import Recipe
 from workbench.runs import Run, checkpoints, create_imported, refuse_existing
 
@@ -54,10 +61,10 @@ def import_terratorch(
 ) -> Run:
     """Open a model that was fine-tuned with TerraTorch as a run that gives the same logits.
 
-    Prithvi and Clay v1 with one of the four decoders, fine-tuned as a whole, with LoRA or with
-    VPT. What is not given is looked up in `config`, then in what Lightning stored beside the
-    tensors. Which blocks feed the decoder is not stored: without `config` they are taken for the
-    paper's (the last of each quarter, or the last).
+    Prithvi and Clay v1 with one of the four decoders, fine-tuned as a whole, with LoRA, VPT or the
+    ViT-Adapter. What is not given is looked up in `config`, then in what Lightning stored beside
+    the tensors. Which blocks feed the decoder is not stored: without `config` they are taken for
+    the paper's (the last of each quarter, or the last).
 
     Args:
         checkpoint: A Lightning `.ckpt`, or a state dict as `.pt` or `.safetensors`. Nothing in it
@@ -94,7 +101,7 @@ def import_terratorch(
     parts = split(state, str(path))
     sizes = sizes_of(parts, said)
     named = _bands(bands, sizes, said)
-    described = _classes(classes, len(parts.head["head.bias"]), said)
+    described = _classes(classes, parts.num_classes, said)
     factor = float(said.find("constant_scale") or 1.0) if scale is None else scale
     mean, std = _statistics(normalisation, named, said)
     model = _model(parts, sizes, said, described, named, metadata, (mean, std, factor), str(path))
@@ -127,20 +134,22 @@ def _model(
     decoder, options, tensors = decoder_of(parts, said)
     mean, std, scale = units
     model = build_model(
-        Recipe(backbone=backbone, peft=_method(parts, sizes, said), decoder=decoder,
+        Recipe(backbone=backbone, peft=method_of(parts, sizes, said), decoder=decoder,
                metadata=metadata),
         classes=classes, bands=bands, mean=mean, std=std, scale=scale, weights=parts.backbone,
         weights_bands=bands, image_size=sizes.image_size, num_frames=sizes.num_frames,
         architecture=architecture, decoder_options=options,
     )  # fmt: skip
     assert isinstance(model, Segmenter)
-    _same_blocks(model, said)
+    _same_wiring(model, said)
     assign_state(model.decoder, tensors, origin)
-    own = model.backbone.state_dict()
-    if foreign := [key for key in parts.adapter
-                   if key not in own or own[key].shape != parts.adapter[key].shape]:  # fmt: skip
-        raise WeightsError(f"{origin} holds {len(foreign)} tensors of an adapter that are not "
-                           f"imported, such as {foreign[0]}.")  # fmt: skip
+    own = {name: tensor for name, tensor in model.backbone.state_dict().items()
+           if any(mark in name for mark in ADAPTER_MARKS)}  # fmt: skip
+    if foreign := [name for name in {**own, **parts.adapter}
+                   if name not in own or name not in parts.adapter
+                   or own[name].shape != parts.adapter[name].shape]:  # fmt: skip
+        raise WeightsError(f"{origin} holds an adapter that is not imported: {len(foreign)} of its "
+                           f"tensors differ from ours, such as {foreign[0]}.")  # fmt: skip
     model.backbone.load_state_dict(parts.adapter, strict=False)
     return model.eval()
 
@@ -157,51 +166,17 @@ def _name(sizes: Sizes) -> str:
     )  # fmt: skip
 
 
-def _method(parts: Parts, sizes: Sizes, said: Said) -> Method:
-    if not parts.adapter:
-        frozen = said.find("freeze_backbone") is True
-        return LinearProbe() if frozen else FullFineTuning()
-    prompts = [tensor for name, tensor in parts.adapter.items() if "vpt_prompt" in name]
-    lora = {name: tensor for name, tensor in parts.adapter.items() if ".lora_A." in name}
-    if prompts and not lora:
-        dropout = said.find("vpt_dropout", "backbone_vpt_dropout")
-        return VPT(tokens=prompts[0].shape[1], dropout=float(dropout or 0.0),
-                   deep=len(prompts) == sizes.architecture["depth"])  # fmt: skip
-    alpha = said.find("lora_alpha")
-    if prompts or not isinstance(alpha, int):
-        raise RecipeError(
-            "A checkpoint does not say LoRA's alpha. Pass the configuration that the model was "
-            "trained with, or config={'lora_alpha': …}."
-        )
-    rank = next(iter(lora.values())).shape[0]
-    return LoRA(rank=rank, alpha=alpha, targets=_targets(list(lora), sizes),
-                dropout=float(said.find("lora_dropout") or 0.0),
-                rslora=said.find("use_rslora") is True)  # fmt: skip
+# What changes logits and is not in the tensors: names in a configuration, and the one value that is
+# the same here.
+_WIRING = {"decoder_align_corners": True, "decoder_in_index": -1, "backbone_padding": "reflect",
+           "rescale": True}  # fmt: skip
 
 
-def _targets(names: Sequence[str], sizes: Sizes) -> tuple[str, ...]:
-    """Return the roles of the linear layers that have an update.
-
-    Source: their names in TerraTorch's Prithvi (timm's block) and Clay.
-    """
-    endings = {"q": ("q_linear",), "k": ("k_linear",), "v": ("v_linear",),
-               "qkv": ("attn.qkv", "to_qkv"), "proj": ("attn.proj", "to_out"),
-               "fc1": ("mlp.fc1", "1.net.1"), "fc2": ("mlp.fc2", "1.net.3")}  # fmt: skip
-    layers = [name.partition(".lora_A.")[0] for name in names]
-    roles = {role: sum(layer.endswith(ending) for layer in layers)
-             for role, ending in endings.items()}  # fmt: skip
-    depth = sizes.architecture["depth"]
-    if sum(roles.values()) != len(layers) or any(count not in (0, depth)
-                                                 for count in roles.values()):  # fmt: skip
-        raise RecipeError(
-            f"LoRA on {len(layers)} layers such as {layers[0]} is not imported; only on the same "
-            "of q, k, v, qkv, proj, fc1, fc2 in every block."
-        )
-    return tuple(role for role, count in roles.items() if count)
-
-
-def _same_blocks(model: Segmenter, said: Said) -> None:
-    """Refuse a decoder that was fed from other blocks than this package's."""
+def _same_wiring(model: Segmenter, said: Said) -> None:
+    """Refuse a model that was put together in another way, or fed from other blocks."""
+    for name, same in _WIRING.items():
+        if (given := said.find(name)) not in (None, same):
+            raise RecipeError(f"{name}={given!r} is not imported; only {same!r}.")
     asked = said.find("indices")
     depth = len(model.backbone.blocks or ())
     if isinstance(asked, list | tuple) and depth:

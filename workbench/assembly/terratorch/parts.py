@@ -21,6 +21,10 @@ from workbench.models.weights import State
 _DROPPED = ("criterion.", "train_metrics.", "val_metrics.", "test_metrics.", "aux_heads.")
 _WRAPPERS = ("_orig_mod.", "base_model.model.", "_timm_module.", "clay_encoder.")
 _QKV = re.compile(r"(.*qkv)\.([qkv])_linear\.(weight|bias)$")
+# The ViT-Adapter's branch stands among the backbone's own tensors.
+_BRANCH = ("level_embed", "spm.", "interactions.", "up.", "norm1.", "norm2.", "norm3.", "norm4.")
+# In the names of an adapter's tensors, and in no others.
+ADAPTER_MARKS = (".lora_", "vpt_prompt_embeddings.", "vit_adapter.")
 
 
 @dataclass
@@ -31,6 +35,11 @@ class Parts:
     adapter: State = field(default_factory=dict)
     decoder: State = field(default_factory=dict)
     head: State = field(default_factory=dict)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the last layer tells apart."""
+        return len(self.head["head.bias"] if self.head else self.decoder["conv.bias"])
 
 
 def split(state: State, origin: str) -> Parts:
@@ -56,13 +65,17 @@ def split(state: State, origin: str) -> Parts:
             parts.head[f"head.{found[1]}"] = tensor
         else:
             unknown.append(name)
-    if unknown or not parts.backbone or not parts.decoder or len(parts.head) != 2:
+    # A linear decoder can do without a head.
+    whole = len(parts.head) == 2 or (not parts.head and "conv.bias" in parts.decoder)
+    if unknown or not parts.backbone or not parts.decoder or not whole:
         what = f"tensors such as {', '.join(unknown[:4])}" if unknown else "no whole model"
         raise WeightsError(
             f"{origin} holds {what}; expected a model of TerraTorch's EncoderDecoderFactory: "
             "tensors named encoder.*, neck.*, decoder.* and head.head.* (after model., if any)."
         )
     parts.backbone = _fused(parts.backbone)
+    if "vit_adapter.level_embed" in parts.adapter:
+        _add_unused(parts)
     return parts
 
 
@@ -74,14 +87,16 @@ def decoder_of(parts: Parts, said: Said) -> tuple[str, dict[str, Any], State]:
     """
     names = parts.decoder
     if "conv.weight" in names:
-        return "linear", {}, _one_linear(parts)
+        return "linear", {"upsampling": names["conv.weight"].shape[-1]}, _one_linear(parts)
     tensors = {**names, **parts.head}
     if "convs.0.0.weight" in names:
         stages = {name.split(".")[1] for name in names if name.startswith("convs.")}
         width = names["convs.0.0.weight"].shape[1]
         return "fcn", {"channels": width, "num_convs": len(stages)}, tensors
     if "psp_modules.0.1.conv.weight" in names:
-        return "upernet", {"channels": names["bottleneck.conv.weight"].shape[0]}, tensors
+        options = {"channels": names["bottleneck.conv.weight"].shape[0]}
+        pools = said.find("decoder_pool_scales", "pool_scales")
+        return "upernet", {**options, **({"pools": tuple(pools)} if pools else {})}, tensors
     if "stages.0.conv1.0.weight" in names:
         count = len({name.split(".")[1] for name in names if name.startswith("stages.")})
         channels = [names[f"stages.{index}.conv1.0.weight"].shape[0] for index in range(count)]
@@ -202,10 +217,21 @@ def _unwrapped(name: str) -> str:
 def _sort_encoder(parts: Parts, name: str, tensor: torch.Tensor) -> None:
     if "vpt_prompt_embeddings." in name:
         parts.adapter[name.removeprefix("transformer.")] = tensor
+    elif name.startswith(_BRANCH):
+        parts.adapter[f"vit_adapter.{name}"] = tensor
     elif ".lora_" in name:
         parts.adapter[name] = tensor
     else:
         parts.backbone[name.replace(".base_layer.", ".")] = tensor
+
+
+def _add_unused(parts: Parts) -> None:
+    """Add what the reference's ViT-Adapter leaves out, and no feature depends on."""
+    dim = parts.backbone["patch_embed.proj.weight"].shape[0]
+    parts.backbone.update({
+        "cls_token": torch.zeros(1, 1, dim), "norm.weight": torch.ones(dim),
+        "norm.bias": torch.zeros(dim),
+    })  # fmt: skip
 
 
 def _fused(state: State) -> State:
@@ -224,8 +250,10 @@ def _fused(state: State) -> State:
 
 
 def _one_linear(parts: Parts) -> State:
-    """Return the transposed convolution and the 1x1 convolution behind it as one layer."""
+    """Return the transposed convolution, with the 1x1 convolution behind it where there is one."""
     weight, bias = parts.decoder["conv.weight"], parts.decoder["conv.bias"]
+    if not parts.head:
+        return dict(parts.decoder)
     mix = parts.head["head.weight"][:, :, 0, 0]
     return {
         "conv.weight": torch.einsum("ichw,kc->ikhw", weight, mix).contiguous(),

@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from workbench.errors import RecipeError, WeightsError
-from workbench.models.weights import State, read_state, unwrap_state
+from workbench.errors import RecipeError
+from workbench.models.weights import State, read_file, unwrap_state
 from workbench.storage import read_json
-
-# Packages whose objects Lightning stores beside the tensors: hyper-parameters, callbacks. None of
-# them is made: whatever they call becomes an inert mapping.
-_BYSTANDERS = ("terratorch", "lightning", "pytorch_lightning", "lightning_fabric", "jsonargparse",
-               "argparse", "albumentations", "torchgeo", "torch", "numpy", "pathlib",
-               "omegaconf")  # fmt: skip
-
-
-_UNREADABLE = (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, RuntimeError, OSError,
-               TypeError, ValueError)  # fmt: skip
-# Numbers of NumPy are made as they are; this is what its files call for one.
-_NUMBER = np.float64(0).__reduce__()[0]
-_NUMBERS = [
-    np.dtype, *(getattr(np.dtypes, name) for name in np.dtypes.__all__),
-    (_NUMBER, "numpy.core.multiarray.scalar"), (_NUMBER, "numpy._core.multiarray.scalar"),
-]  # fmt: skip
-
-
-class _Inert:
-    """Stands for an object of a package that is not called; of an enumeration, its value.
-
-    An ordered mapping, because torch fills no other in a file that may not run code.
-    """
-
-    def __new__(cls, *values: Any) -> Any:
-        return values[0] if len(values) == 1 and isinstance(values[0], str) else OrderedDict()
 
 
 def read_checkpoint(path: Path) -> tuple[State, dict[str, Any]]:
@@ -49,25 +17,7 @@ def read_checkpoint(path: Path) -> tuple[State, dict[str, Any]]:
     Raises:
         WeightsError: The file is missing or damaged, or would run code.
     """
-    path = Path(path).expanduser()
-    if path.suffix == ".safetensors" or not path.is_file() or not zipfile.is_zipfile(path):
-        return read_state(path), {}
-    try:
-        needed = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        foreign = [name for name in needed if name.split(".")[0] not in _BYSTANDERS]
-        if foreign:
-            raise WeightsError(
-                f"{path} holds more than a model: it calls {', '.join(sorted(foreign)[:4])}, which "
-                "may be harmful. Save its state dict alone: torch.save(model.state_dict(), …)."
-            )
-        inert = [(_Inert, name) for name in needed if not name.startswith("numpy.")]
-        with torch.serialization.safe_globals([*_NUMBERS, *inert]):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise WeightsError(
-            f"{path} is not a whole checkpoint that holds tensors and plain values: "
-            f"{' '.join(str(error).split())[:300]}. Copy it again, or save its state dict alone."
-        ) from error
+    loaded = read_file(path)
     parameters = loaded.get("hyper_parameters") if isinstance(loaded, Mapping) else None
     return unwrap_state(loaded, str(path)), dict(parameters or {})
 
