@@ -14,9 +14,12 @@ import workbench as wb
 from workbench import cli
 from workbench.cli._recipe import assignments, make_recipe
 from workbench.errors import RecipeError
+from workbench.runs import control
+from workbench.runs.lock import writing
 
 BANDS = "BLUE,GREEN,RED,NIR_NARROW,SWIR_1,SWIR_2"
-VERBS = ("demo", "fit", "evaluate", "predict", "compare", "runs", "lab", "doctor")
+VERBS = ("demo", "fit", "watch", "pause", "unpause", "stop", "evaluate", "predict", "compare",
+         "runs", "lab", "doctor")  # fmt: skip
 
 
 def run(*arguments: str) -> str:
@@ -193,3 +196,37 @@ def test_predict_writes_a_raster_on_the_same_grid(two_runs, tiny_folder, tmp_pat
         )
         assert set(np.unique(water.read(1))) <= {0, 1, 255}
     assert (tmp_path / "water_probability.tif").exists()
+
+
+def test_an_ended_run_is_watched_to_its_end_and_cannot_be_paused(two_runs, monkeypatch, capsys):
+    folder = two_runs[0] / "probe"
+    shown = run("watch", str(folder))
+    assert "epoch 1/1" in shown
+    assert "state finished" in shown
+    assert fails(monkeypatch, "pause", str(folder)) == 1
+    assert "cannot pause: it is finished" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_training_elsewhere_is_steered_by_the_folder(two_runs):
+    folder = two_runs[0] / "probe"
+    with writing(folder):
+        run("pause", str(folder))
+        run("stop", str(folder), "--after-epoch")
+        assert control.wishes(folder) == {"pause", "stop_after_epoch"}
+        run("unpause", str(folder))
+        run("stop", str(folder))
+        assert control.wishes(folder) == {"stop", "stop_after_epoch"}
+
+
+@pytest.mark.slow
+def test_a_detached_training_is_watched_from_another_command(tiny_folder, tmp_path):
+    shown = run(
+        "fit", "--images", str(tiny_folder / "*_S2.tif"), "--masks",
+        str(tiny_folder / "*_label.tif"), "--bands", BANDS, "--classes", "land,water",
+        "--region", "{region}_{number}_S2", "--scale", "1e-4", "--root", str(tmp_path),
+        "--epochs", "1", "--peft", "linear_probe", "--decoder", "linear", "--name", "probe",
+        "--detach",
+    )  # fmt: skip
+    assert "state starting" in shown
+    assert f"`workbench watch {tmp_path / 'probe'}` shows it" in shown
+    assert "state finished" in run("watch", str(tmp_path / "probe"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -8,25 +9,64 @@ from rich.console import Console
 
 from tests.runs.conftest import epoch, finished, started, step
 from workbench.console import TerminalView
-from workbench.events import RunFailed, RunResumed, RunStopped, WarningRaised
+from workbench.events import (
+    RunFailed,
+    RunPaused,
+    RunResumed,
+    RunStopped,
+    RunUnpaused,
+    WarningRaised,
+)
 
 
 def shown(*events, terminal: bool) -> str:
     text = io.StringIO()
-    console = Console(file=text, force_terminal=terminal, width=200, color_system=None)
+    console = Console(file=text, force_terminal=terminal, width=100, color_system=None)
     view = TerminalView(Path("runs") / "lora [x]", console)
     for event in events:
         view.update(event)
-        view._bar.refresh()
     view.close()
     return text.getvalue()
 
 
-def test_a_terminal_sees_a_bar_with_loss_score_speed_and_time_left():
-    text = shown(started(), step(1), step(2), epoch(0, 0.7123), step(3, loss=0.25), finished(),
-                 terminal=True)
-    assert "epoch 2/2 · loss 0.250 · val mIoU 71.2 % · ETA – · 10.0 chips/s" in text
-    assert "lora [x]: all 2 epochs are done, in 4 s; best epoch 2; peak memory 600.0 MB" in text
+def last_picture(*events) -> list[str]:
+    """Return the lines that are left standing, without the blanks that fill them."""
+    text = shown(*events, terminal=True)
+    return [line.rstrip() for line in text[text.rindex("lora [x] · ") :].splitlines()]
+
+
+def test_a_terminal_sees_losses_scores_by_region_rate_speed_memory_and_time_left():
+    on_a_card = dataclasses.replace(
+        step(3, loss=0.25), eta_s=130.0, device_memory_bytes=3 * 10**9,
+        device_peak_bytes=4 * 10**9, device_capacity_bytes=80 * 10**9,
+    )  # fmt: skip
+    scored = dataclasses.replace(
+        epoch(0, 0.7123), val_miou_by_region={"ghana": 0.71, "spain": 0.66, "usa": None},
+        held_out_miou_by_region={"bolivia": 0.5},
+    )  # fmt: skip
+    assert last_picture(started(), step(1), step(2), scored, on_a_card) == [
+        "lora [x] · epoch 2/2 · ETA 2 min 10 s",
+        "  loss       training 0.250 · validation 0.400",
+        "  val mIoU   71.2 % · best in epoch 1",
+        "  by region  ghana 71.0 % · spain 66.0 %",
+        "  held out   bolivia 50.0 % (watched)",
+        "  speed      10.0 chips/s · learning rate 0.001",
+        "  memory     3.0 GB now, 4.0 GB at most of 80.0 GB on the device · 500.0 MB on the host",
+        "\x1b[?25h",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "standing"),
+    [
+        ([], "starting"),
+        ([started(), step(1), RunPaused(step=1)], "epoch 1/2 · paused"),
+        ([started(), step(1), RunPaused(step=1), RunUnpaused(step=1)], "epoch 1/2 · ETA –"),
+        ([started(), step(1), epoch(1), finished()], "epoch 1/2 · finished"),
+    ],
+)
+def test_the_picture_says_how_the_run_stands(events, standing):
+    assert last_picture(*events)[0] == f"lora [x] · {standing}"
 
 
 def test_a_pipe_gets_a_line_an_epoch():
@@ -37,12 +77,14 @@ def test_a_pipe_gets_a_line_an_epoch():
     assert lines[1].startswith(
         "lora [x]: epoch 1/2 · loss 0.500 · val loss 0.400 · val mIoU 50.0 % · best"
     )
+    assert lines[3] == "lora [x]: all 2 epochs are done, in 4 s; best epoch 2; peak memory 600.0 MB"
 
 
 @pytest.mark.parametrize(
     ("event", "words"),
     [
         (WarningRaised(message="two [chips] overlap"), "warning: two [chips] overlap"),
+        (RunPaused(step=3), "paused after step 3, its checkpoint written"),
         (RunStopped(step=3, reason="interrupted"), "wb.resume('runs/lora [x]') goes on"),
         (RunFailed(error="TrainingError: too hot", traceback=""), "failed: TrainingError: too hot"),
         (RunResumed(step=7, device="cpu"), "goes on after step 7"),

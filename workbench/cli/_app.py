@@ -22,6 +22,7 @@ app = typer.Typer(
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Root = Annotated[Path, typer.Option(help="Folder of the run folders.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/lora.")]
 
 
 def examples(*lines: str) -> str:

@@ -14,6 +14,7 @@ from workbench.errors import RecipeError
 
 if TYPE_CHECKING:
     from workbench.data import Dataset
+    from workbench.runs import Run
 
 
 def _data(text: str) -> Any:
@@ -44,6 +45,7 @@ def demo(
         "workbench fit --hold-out bolivia --baselines",
         "workbench fit --images scenes --masks labels --bands BLUE,GREEN,RED,NIR_NARROW "
         "--scale 1e-4 --chip-size 128 --region '{region}_{number}' --hold-out spain",
+        "workbench fit --name lora --detach && workbench watch runs/lora",
         "workbench fit --resume runs/lora",
     ),
 )
@@ -95,13 +97,17 @@ def fit(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this run folder instead of a new run.")
     ] = None,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Train in a process of its own and return at once."),
+    ] = False,
     name: Annotated[str | None, typer.Option(help="Name of the run and its folder.")] = None,
     root: Root = Path("runs"),
     device: Device = "auto",
 ) -> None:
     """Fine-tune a backbone, or go on with a run; Ctrl-C stops after the step, with a checkpoint."""
     if resume is not None:
-        print(wb.resume(resume, device=device))
+        _say(wb.resume(resume, device=device, wait=not detach), detach)
         return
     if images or masks:
         dataset = _own_data(images, masks, bands, classes, region, scale, chip_size)
@@ -119,8 +125,16 @@ def fit(
         recipes = wb.baselines(dataset, **changes)
     else:
         recipes = [make_recipe(peft, peft_option, changes)]
+    train = wb.launch if detach else wb.fit
     for recipe in recipes:
-        print(wb.fit(recipe, split, name=name, root=root, device=device))
+        _say(train(recipe, split, name=name, root=root, device=device), detach)
+
+
+def _say(run: Run, detached: bool) -> None:
+    print(run)
+    if detached:
+        print(f"trains on its own: `workbench watch {run.folder}` shows it, `workbench stop "
+              f"{run.folder}` ends it")
 
 
 def _own_data(

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 import workbench as wb
-from workbench.cli._app import Device, Root, app, examples, progress_bar, write_csv
+from workbench.cli._app import Device, Root, RunFolder, app, examples, progress_bar, write_csv
 
 By = Annotated[str, typer.Option(help="What the rows are: region, cluster, date, class or part.")]
 Csv = Annotated[Path | None, typer.Option(help="Also write the table to this file.")]
-RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/lora.")]
 
 
 @app.command(
