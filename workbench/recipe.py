@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -51,6 +52,16 @@ class Recipe(Options):
         default="auto",
         description="Number format of the network; auto is bf16 on GPUs that have it, else fp32.",
     )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Compute activations again instead of keeping them: about half the memory, a "
+        "third more time.",
+    )
+    compile: bool = Field(
+        default=False,
+        description="Compile the network first (torch.compile): minutes that long trainings on "
+        "GPUs win back.",
+    )
     learning_rate: float | None = Field(
         default=None, gt=0, description="Peak learning rate; by default the method's."
     )
@@ -95,11 +106,26 @@ class Recipe(Options):
         default="none",
         description="What the backbone is told beside pixels. The paper recommends 'none'.",
     )
-
     feature_cache: Literal["fp32", "fp16", "off"] = Field(
         default="fp32",
         description="How features of a frozen backbone are kept on disk, to be computed only once.",
     )
+
+    weights: str | None = Field(
+        default=None,
+        description="File with the backbone's weights, 'hub' for the published ones, or 'random'; "
+        "by default what comes with its name.",
+    )
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _whole_path(cls, weights: Any) -> Any:
+        if not isinstance(weights, str | Path) or weights in ("hub", "random"):
+            return weights
+        if not str(weights).strip():
+            raise ValueError("weights='' names no file")
+        # Whole, because runs are opened from other folders too.
+        return str(Path(weights).expanduser().absolute())
 
     @field_validator("backbone")
     @classmethod
@@ -168,13 +194,22 @@ class Recipe(Options):
         told = [] if self.metadata == "none" else [f"metadata-{self.metadata}"]
         kind = self.peft.kind.replace("_", "-")
         loss = [] if isinstance(self.loss, CrossEntropy) else [self.loss.kind]
+        if self.weights is not None:
+            told.append(f"weights-{Path(self.weights).stem}")
         backbone = self.backbone.replace("/", "-")
         return "-".join([backbone, kind, *options, self.decoder, *told, *loss])
 
     @property
+    def pretrained(self) -> bool:
+        """Whether the backbone starts from weights that were learned before."""
+        if self.weights is None:
+            return find_facts(self.backbone).pretrained
+        return self.weights != "random"
+
+    @property
     def from_scratch(self) -> bool:
         """Whether everything is trained and nothing was learned before."""
-        return isinstance(self.peft, FullFineTuning) and not find_facts(self.backbone).pretrained
+        return isinstance(self.peft, FullFineTuning) and not self.pretrained
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data: every field as it is, and what the open ones resolve to."""

@@ -100,7 +100,7 @@ def build_model(
         std: Standard deviation likewise.
         scale: Stored value * scale + offset is the physical unit; kept for prediction.
         offset: See `scale`.
-        weights: Weights of the backbone, as in `load_backbone`.
+        weights: Weights of the backbone, as in `load_backbone`; by default the recipe's.
         weights_bands: Bands that `weights` were trained with, where the name says others.
         architecture: Sizes of a backbone without a name, as in `load_backbone`.
         decoder_options: Sizes of the decoder; by default those that suit the backbone.
@@ -113,6 +113,8 @@ def build_model(
         BandError: A band that the recipe needs is not there.
         WeightsError: The backbone's weights are missing or broken.
     """
+    if weights is None and isinstance(recipe, Recipe):
+        weights = recipe.weights
     named = [f"class {k}" for k in range(classes)] if isinstance(classes, int) else classes
     description = ModelDescription(
         recipe=recipe,

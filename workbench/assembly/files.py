@@ -139,7 +139,14 @@ def _rebuild(description: ModelDescription, weights: Weights, folder: Path) -> M
 def _weights(description: ModelDescription, folder: Path) -> Weights:
     """Return where the backbone's weights are; a path may be relative to the description's file."""
     said = description.weights
-    return folder / said if said is not None and (folder / said).is_file() else said
+    if said in (None, "hub", "random"):
+        return said
+    if (folder / said).is_file():  # An absolute path stays what it is.
+        return folder / said
+    raise WeightsError(
+        f"{folder} was trained on the weights in {said}, which is not there. Pass weights= where "
+        "the file is now; its SHA-256 is checked."
+    )
 
 
 def _own_tensors(model: Model) -> dict[str, Tensor]:

@@ -22,7 +22,6 @@ from workbench.evaluation.scores import CHIP_COLUMNS, Scores
 from workbench.evaluation.tables import PARTS
 from workbench.events import RunStarted
 from workbench.metrics import Counts, confusion
-from workbench.models.loading import find_facts
 from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run
 from workbench.storage import write_json
@@ -170,7 +169,7 @@ def _scores(run: Run, split: Split, parts: dict[str, Dataset], counts: Counts) -
 
 
 def _is_baseline(recipe: AnyRecipe) -> bool:
-    return not isinstance(recipe, Recipe) or not find_facts(recipe.backbone).pretrained
+    return not isinstance(recipe, Recipe) or not recipe.pretrained
 
 
 def _recipe_key(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import pickle
@@ -19,6 +20,8 @@ from workbench.models.unpickling import unpickle
 
 State = dict[str, Tensor]
 
+# What files with weights are usually called, to point at them.
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 # What torch.load and safetensors raise for files that are cut off, foreign or unsafe.
 _UNREADABLE = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError,
                RuntimeError, TypeError, ValueError, KeyError, OSError)  # fmt: skip
@@ -45,8 +48,8 @@ def read_file(path: Path) -> Any:
     path = Path(path).expanduser()
     if not path.is_file():
         raise WeightsError(
-            f"No weight file at {path}. Check the path; weights='hub' downloads the published "
-            "file and weights='random' starts from nothing."
+            f"No weight file at {path}{_nearby(path)}. Check the path; weights='hub' downloads the "
+            "published file and weights='random' starts from nothing."
         )
     if path.name.endswith(".index.json"):
         return _read_shards(path)
@@ -62,6 +65,16 @@ def read_file(path: Path) -> Any:
             "Download or copy it again; files that hold more than tensors and plain values are "
             "not opened."
         ) from error
+
+
+def _nearby(path: Path) -> str:
+    """Return what there is instead of a file: a folder's weight files, or names much like it."""
+    if path.is_dir():
+        held = sorted(entry.name for entry in path.iterdir() if entry.suffix in _SUFFIXES)
+        return f", which is a folder; it holds {_some(held) if held else 'no weight files'}"
+    beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    return f"; there is {near[0]!r}" if near else ""
 
 
 def _read_shards(index: Path) -> State:
