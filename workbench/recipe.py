@@ -62,6 +62,16 @@ class Recipe(Options):
         description="Compile the network first (torch.compile): minutes that long trainings on "
         "GPUs win back.",
     )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Compute activations again instead of keeping them: about half the memory, a "
+        "third more time.",
+    )
+    compile: bool = Field(
+        default=False,
+        description="Compile the network first (torch.compile): minutes that long trainings on "
+        "GPUs win back.",
+    )
     learning_rate: float | None = Field(
         default=None, gt=0, description="Peak learning rate; by default the method's."
     )

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from workbench.assembly import build_model
+from workbench.errors import TrainingError
+from workbench.peft import LastBlocks
 from workbench.training.loader import Batch
 from workbench.training.precision import resolve_precision
 from workbench.training.step import Step
@@ -15,7 +17,7 @@ BANDS = ("BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2")
 @pytest.fixture
 def make(recipe):
     def step(precision="fp32", **changes) -> Step:
-        changed = recipe.but(peft=recipe.peft.but(dropout=0.0), **changes)
+        changed = recipe.but(**{"peft": recipe.peft.but(dropout=0.0), **changes})
         model = build_model(changed, classes=3, bands=BANDS, image_size=32, mean=[0.1] * 6,
                             std=[0.1] * 6)
         return Step(changed, model.train(), CPU, precision)
@@ -80,3 +82,43 @@ def test_half_precision_learns_with_weights_and_loss_in_float32(make, precision)
 def test_auto_is_the_reproducible_precision_on_a_cpu():
     assert resolve_precision("auto", CPU) == "fp32"
     assert resolve_precision("bf16", CPU) == "bf16"
+
+
+def test_frozen_blocks_before_the_first_that_learns_keep_no_activations(make):
+    step = make(peft=LastBlocks(1), decoder="linear")
+    under: list[int] = []
+    kept: set[int] = set()
+    blocks = step.model.backbone.blocks
+    for place, block in enumerate(blocks):
+        block.register_forward_pre_hook(lambda *_, place=place: under.append(place))
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.add(under[-1] if under else -1)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        step.model(batch(1).image)
+    assert kept == {len(blocks) - 1}
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(make):
+    data = batch(2)
+    compiled, plain = (make(decoder="linear", compile=chosen) for chosen in (True, False))
+    for seed in range(2):
+        losses = [step.take([data], seed).wait() for step in (compiled, plain)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_compiler_that_fails_is_explained(make):
+    from torch._inductor import config
+    from torch._inductor.utils import fresh_cache
+
+    step = make(decoder="linear", compile=True)
+    with (
+        fresh_cache(),
+        config.patch({"cpp.cxx": ("no-such-compiler",)}),
+        pytest.raises(TrainingError, match=r"torch.compile failed: .*but\(compile=False\)"),
+    ):
+        step.take([batch(2)], 0)

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from workbench.models.recompute import recompute_sections
 from workbench.models.segmenter import Segmenter
 from workbench.recipe import Recipe
+from workbench.training.compiling import compiler_explained
 from workbench.training.loader import Batch
 from workbench.training.objective import Objective
 from workbench.training.precision import Precision, autocast
@@ -52,6 +54,11 @@ class Step:
         self.model = model
         self.device = device
         self.precision = precision
+        if recipe.gradient_checkpointing and model.trains_backbone:
+            recompute_sections(model.backbone)
+        self._compiled = recipe.compile
+        if self._compiled:
+            model.compile()
         self.parameters = {
             name: parameter for name, parameter in model.named_parameters()
             if parameter.requires_grad
@@ -100,7 +107,7 @@ class Step:
         return StepLoss(value, arrived, pixels, chips, self.lr)
 
     def _backward(self, batch: Batch, pixels: int) -> Tensor:
-        with autocast(self.precision, self.device):
+        with autocast(self.precision, self.device), compiler_explained(self._compiled):
             logits = batch.logits(self.model, self._moved)
         loss = self.objective.total(logits, self._moved(batch.mask)) / pixels
         self.scaler.scale(loss).backward()

@@ -97,6 +97,11 @@ class Backbone(nn.Module):
         """
         raise NotImplementedError
 
+    @property
+    def sections(self) -> list[nn.Module]:
+        """The modules that most activations lie in, one after the other; none where unknown."""
+        return list(self.blocks or ())
+
     def refuse(self, **given: object) -> None:
         """Raise the error of metadata, given as not None, that the family does not take."""
         taken = (*self.encodings, *self.extras)

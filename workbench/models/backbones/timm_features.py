@@ -66,6 +66,14 @@ class TimmFeatures(Backbone):
                 module.eval()
         return self
 
+    @property
+    def sections(self) -> list[nn.Module]:
+        """The stages, where timm calls one after the other; the layers before the first stay."""
+        from timm.models._features import FeatureListNet
+
+        stages = self.model.children() if isinstance(self.model, FeatureListNet) else ()
+        return [stage for stage in stages if any(stage.children())]
+
     def forward(
         self,
         image: Tensor,

@@ -42,6 +42,11 @@ class UNetEncoder(Backbone):
         )
         self.pool = nn.MaxPool2d(2)
 
+    @property
+    def sections(self) -> list[nn.Module]:
+        """The levels."""
+        return list(self.levels)
+
     def forward(
         self,
         image: Tensor,
