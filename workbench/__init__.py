@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe, SpectralIndex, baselines
     from workbench.runs import Run, list_runs, open_run
     from workbench.schedules import Cosine, Plateau
+    from workbench.widgets.dashboard import dashboard
 
 # fmt: off
 _NAMES = {
@@ -69,6 +70,7 @@ _NAMES = {
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
     "workbench.prediction": ("predict", "to_cog"),
     "workbench.plots": ("plot",),
+    "workbench.widgets.dashboard": ("dashboard",),
     "workbench.checkup": ("doctor",),
 }
 # fmt: on
@@ -84,7 +86,7 @@ __all__ = [
     "backbones", "decoders", "describe", "build_model", "load_model", "merge",
     "fit", "launch", "resume", "Run", "open_run", "list_runs", "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
-    "predict", "to_cog", "plot",
+    "predict", "to_cog", "plot", "dashboard",
     "doctor", "errors",
 ]  # fmt: skip
 

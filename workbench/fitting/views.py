@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 from typing import Protocol
 
@@ -45,10 +46,10 @@ def shown(run: Run, show: bool | None) -> contextlib.closing[View]:
 
 def view_of(run: Run) -> View:
     """Return the view that suits the place: an output of a notebook, or the terminal."""
-    if in_notebook():
+    if in_notebook() and importlib.util.find_spec("anywidget"):
         from workbench.widgets.live import LiveView
 
-        return LiveView(run.name)
+        return LiveView(run)
     return TerminalView(run.folder)
 
 

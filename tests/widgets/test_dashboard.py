@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+
+import pytest
+from matplotlib import image
+
+import workbench as wb
+from tests.widgets.conftest import epoch, preview, started, step, write
+from workbench.errors import DataError, RunError
+from workbench.events import RunFinished, WarningRaised
+from workbench.runs import control
+from workbench.runs.lock import writing
+from workbench.widgets import board, dashboard
+from workbench.widgets.board import BUDGET, Board, Feed
+from workbench.widgets.following import Follower
+
+DONE = (started(), *map(step, range(1, 5)), epoch(0), *map(step, range(5, 9)), epoch(1, 0.6),
+        RunFinished(reason="all 2 epochs are done", best_epoch=1, duration_s=9.0,
+                    peak_host_rss_bytes=1))
+
+
+def joined(widget: Board, part: str, place: int = 0) -> list:
+    """Put the two parts of a curve together as the browser does."""
+    base, tail = getattr(widget, f"base{place}"), getattr(widget, f"tail{place}")
+    return base[part][: tail[f"{part}_from"]] + tail[part]
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Sizes of what boards send after they were opened."""
+    sizes = []
+
+    def send_state(self, key=None):
+        if key is not None:
+            sizes.append(len(json.dumps(self.get_state(key))))
+
+    monkeypatch.setattr(Board, "send_state", send_state)
+    return sizes
+
+
+@pytest.fixture
+def kernel(displayed, monkeypatch):
+    """Say which run of which cell is under way."""
+    shell = dashboard.get_ipython()
+    shell.kernel = type("Kernel", (), {})()
+    monkeypatch.setattr(dashboard, "_in_cells", {})
+
+    def cell(name: str, execution: str) -> None:
+        shell.kernel.get_parent = lambda: {"metadata": {"cellId": name},
+                                           "header": {"msg_id": execution}}
+
+    cell("a", "1")
+    return cell
+
+
+def test_it_is_a_view_on_a_folder_and_its_value_is_the_run(make_run):
+    run = make_run(*DONE)
+    board = wb.dashboard(str(run.folder))
+    assert board.value.folder == run.folder
+    assert board.widget.runs[0]["state"] == "finished"
+    assert len(joined(board.widget, "steps")) == 8
+    assert [row[3] for row in joined(board.widget, "epochs")] == [0.5, 0.6]
+    assert repr(board).startswith("lora · finished · best validation mIoU 60.0 %")
+
+
+def test_the_code_view_is_the_line_that_it_stands_for(make_run):
+    board = wb.dashboard([make_run(*DONE), make_run(*DONE, name="full")])
+    names = {"wb": wb}
+    exec(board.widget.code.replace("wb.dashboard(run)", "board = wb.dashboard(run)"), names)
+    assert [run.name for run in names["board"].value] == ["lora", "full"]
+    assert names["board"].code == board.code
+
+
+def test_what_is_new_is_sent_and_nothing_else(make_run, sent):
+    run = make_run(*DONE[:6])
+    with writing(run.folder):
+        write(run, step(5))
+        board = wb.dashboard(run)
+        sent.clear()
+        board.refresh(now=True)
+        assert not sent
+        write(run, step(6))
+        assert board.refresh(now=True)
+        assert [row[0] for row in joined(board.widget, "steps")] == [0.25, 0.5, 0.75, 1, 1.25, 1.5]
+        assert sum(sent) < 3_000
+
+
+def test_a_long_fast_history_stays_below_the_budget(make_run, sent, monkeypatch):
+    """50 steps a second for ten minutes, looked at twice a second."""
+    now = 0.0
+    monkeypatch.setattr(board.time, "monotonic", lambda: now)
+    follower = Follower(make_run())
+    shown = Board([follower], "", True, print)
+    follower._take(started(100, 3000))
+    sent.clear()
+    for number in range(1, 30_001):
+        follower._take(step(number, 3000))
+        if number % 25 == 0:
+            now += 0.5
+            shown.show()
+    assert now == 600
+    assert sum(sent) / now < BUDGET * 1.05
+    assert joined(shown, "steps")[-1][0] == pytest.approx(10, abs=0.02)
+
+
+def test_both_parts_together_are_the_whole_history_at_any_time(make_run):
+    follower = Follower(make_run())
+    feed = Feed(follower)
+    follower._take(started(10, 500))
+    for number in range(1, 2_001):
+        follower._take(step(number, 500))
+        if number % 500 == 0:
+            follower._take(epoch(number // 500 - 1, steps=500))
+        if number % 7 == 0:
+            base, tail = feed.parts()
+            steps = base["steps"][: tail["steps_from"]] + tail["steps"]
+            assert [row[0] for row in steps] == pytest.approx(
+                [row[0] for row in follower.steps.rows], rel=1e-4)
+            assert len(base["epochs"][: tail["epochs_from"]] + tail["epochs"]) == number // 500
+
+
+def test_a_button_is_a_wish_in_the_folder_and_is_answered_at_once(make_run):
+    run = make_run(*DONE[:2])
+    with writing(run.folder):
+        write(run, step(2))
+        board = wb.dashboard(run)
+        board.widget._handle_custom_msg({"run": 0, "wish": "stop_after_epoch"}, [])
+        assert control.wishes(run.folder) == {"stop_after_epoch"}
+        assert board.widget.runs[0]["wish"] == "stopping after this epoch…"
+
+
+def test_a_button_that_comes_too_late_says_so_in_the_log(make_run):
+    board = wb.dashboard(make_run(*DONE))
+    board.widget._handle_custom_msg({"run": 0, "wish": "pause"}, [])
+    assert "not being trained" in board.widget.lines[-1]["text"]
+
+
+def test_sample_chips_are_small_pictures_sent_when_they_change(make_run, sent):
+    run = make_run(*DONE)
+    board = wb.dashboard(run)
+    assert board.widget.chips == {}
+    preview(run)
+    board.refresh()
+    chips = board.widget.chips
+    assert chips["titles"] == ["image", "label", "prediction"]
+    assert [card["name"] for card in chips["cards"]] == ["Ghana", "Spain"]
+    url = chips["cards"][0]["pictures"][1]
+    picture = image.imread(io.BytesIO(base64.b64decode(url.split(",")[1])), format="webp")
+    assert picture.shape[:2] == (8, 8)
+    count = len(sent)
+    board.refresh()
+    assert len(sent) == count
+
+
+def test_text_of_a_run_reaches_the_browser_as_it_is_and_is_bounded(make_run):
+    board = wb.dashboard(make_run(started(), WarningRaised(message="<b>no</b>" * 100)))
+    line = board.widget.lines[-1]
+    assert line["level"] == "warning"
+    assert line["text"].startswith("<b>no</b>")
+    assert len(line["text"]) < 400
+    assert "innerHTML" not in Board._esm
+
+
+def test_nothing_of_the_widget_comes_from_elsewhere():
+    assert "http" not in (Board._esm + Board._css).replace("http://www.w3.org/2000/svg", "")
+    assert "@import" not in Board._css
+
+
+def test_widget_and_picture_are_two_outputs(make_run, displayed, kernel):
+    board = wb.dashboard(make_run(*DONE))
+    board._ipython_display_()
+    widget, picture = (output["data"] for output in displayed)
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert set(picture) == {"text/plain", "image/png"}
+    pixels = image.imread(io.BytesIO(picture["image/png"]))
+    assert pixels.shape[1] == 860
+
+
+def test_the_picture_holds_the_chips_too(make_run):
+    run = make_run(*DONE)
+    board = wb.dashboard(run)
+    without = image.imread(io.BytesIO(board.picture()))
+    preview(run)
+    board.refresh()
+    assert image.imread(io.BytesIO(board.picture())).shape[0] > without.shape[0] + 100
+
+
+def test_it_looks_as_long_as_the_run_lives_and_no_longer(make_run, displayed, kernel, monkeypatch):
+    monkeypatch.setattr(dashboard, "EVERY_S", 0.01)
+    run = make_run(started(), step(1))
+    with writing(run.folder):
+        write(run, step(2))
+        board = wb.dashboard(run)
+        board._ipython_display_()
+        thread = board._thread
+        assert thread.is_alive()
+        write(run, *DONE[3:])
+    thread.join(20)
+    assert not thread.is_alive()
+    assert board.widget.runs[0]["state"] == "finished"
+    assert displayed[-1]["update"]
+    assert displayed[-1]["data"]["text/plain"].startswith("lora · finished")
+
+
+def test_running_a_cell_again_closes_what_it_showed_before(make_run, displayed, kernel):
+    run = make_run(started(), step(1))
+    with writing(run.folder):
+        write(run, step(2))
+        boards = [wb.dashboard(run) for _ in range(4)]
+        for board, (cell, execution) in zip(
+                boards, [("a", "1"), ("a", "1"), ("b", "2"), ("a", "3")], strict=True):
+            kernel(cell, execution)
+            board._ipython_display_()
+        assert [board._closed.is_set() for board in boards] == [True, True, False, False]
+        for board in boards:
+            board.close()
+        for board in boards:
+            board._thread.join(20)
+    assert not [thread for thread in threading.enumerate() if "dashboard" in thread.name]
+
+
+def test_no_runs_and_no_folder_are_told(tmp_path):
+    with pytest.raises(DataError, match="no runs to show"):
+        wb.dashboard([])
+    with pytest.raises(RunError, match="no run folder"):
+        wb.dashboard(tmp_path / "nowhere")

@@ -1,0 +1,200 @@
+"""dashboard: one or several runs seen live, whoever trains them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+from IPython.display import DisplayHandle
+
+from workbench.errors import DataError, WorkbenchError
+from workbench.plots import preview
+from workbench.runs import Run, RunList, open_run
+from workbench.runs.lock import is_live
+from workbench.runs.preview import PREVIEW
+from workbench.widgets.board import Board
+from workbench.widgets.following import Follower, Line
+from workbench.widgets.picture import drawn, summary
+from workbench.widgets.tiles import tiles
+
+# Twice as often as is needed to see a run move; a look reads what is new in one file.
+EVERY_S = 0.5
+# The still picture takes a quarter of a second to draw, in a kernel that others want to use.
+PICTURE_EVERY_S = 20.0
+_SHARE = 0.02
+
+AnyRun = Run | str | Path
+# What stands in a cell goes when the cell is run again: its cell and that run of it.
+_in_cells: dict[str, tuple[str, list[Dashboard]]] = {}
+
+
+def dashboard(runs: AnyRun | Sequence[AnyRun]) -> Dashboard:
+    """Show one or several runs live: curves, memory, speed, sample chips, and buttons to steer.
+
+    It is a view on run folders: of runs that this kernel, another one or a terminal trains, and
+    of runs that are over. Put it at the end of a cell; run the cell again after a restart.
+
+    Args:
+        runs: A run, its folder, or several of them to compare.
+
+    Returns:
+        The dashboard, which shows itself; its `value` is the run, or the runs.
+
+    Raises:
+        RunError: A folder is no run folder.
+        DataError: There are no runs.
+    """
+    if isinstance(runs, (Run, str, Path)):
+        return Dashboard(_opened(runs))
+    return Dashboard(RunList([_opened(run) for run in runs]))
+
+
+def _opened(run: AnyRun) -> Run:
+    return run if isinstance(run, Run) else open_run(run)
+
+
+class Dashboard:
+    """A view on run folders that keeps itself up to date until its runs have ended.
+
+    Attributes:
+        value: The run, or the runs.
+        code: The line that it stands for.
+        widget: What the browser draws.
+    """
+
+    def __init__(self, value: Run | RunList, *, buttons: bool = True) -> None:
+        self.value = value
+        runs = [value] if isinstance(value, Run) else list(value)
+        if not runs:
+            raise DataError("There are no runs to show. wb.list_runs() lists those of `runs`.")
+        self._runs = [Run(run.folder) for run in runs]
+        self._followers = [Follower(run) for run in runs]
+        self.code = _code(value)
+        self.widget = Board(self._followers, self.code, buttons, self._ask)
+        self._lock = threading.RLock()
+        self._previews: list[int | None] = []
+        self._chips = preview.data([])
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._still = DisplayHandle()
+        self._still_epochs = -1
+        self._still_next = 0.0
+        self.refresh(now=True)
+
+    def refresh(self, *, now: bool = False) -> bool:
+        """Show what the folders say; return whether there may be more to come.
+
+        Args:
+            now: Show it even if little time has passed since the last look.
+        """
+        with self._lock:
+            for follower in self._followers:
+                follower.read()
+            ended = not any(map(_busy, self._followers))
+            self.widget.show(now=now or ended)
+            self._show_chips()
+            return not ended
+
+    def picture(self) -> bytes | None:
+        """Return the dashboard as a still picture (PNG), None before the first step."""
+        with self._lock:
+            return drawn(self._followers, self._chips)
+
+    def close(self) -> None:
+        """Stop looking and take the widget away; the still picture stays."""
+        self._closed.set()
+        self.widget.close()
+
+    def _ask(self, place: int, wish: str) -> None:
+        follower = self._followers[place]
+        try:
+            follower.ask(wish)
+        except WorkbenchError as error:
+            follower.log.append(Line(time.time(), "warning", str(error)))
+        self.refresh(now=True)
+
+    def _show_chips(self) -> None:
+        written = [_modified(run.folder / PREVIEW) for run in self._runs]
+        if written == self._previews:
+            return
+        self._previews = written
+        self._chips = preview.data(self._runs)
+        self.widget.show_chips(tiles(self._chips))
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and the still picture as an output of its own below it."""
+        shell = get_ipython()
+        if shell is None or not hasattr(shell, "kernel"):
+            print(repr(self))
+            return
+        self._take_the_place(shell.kernel.get_parent())
+        DisplayHandle().display(self.widget)
+        self._still = DisplayHandle()
+        self._draw(self._still.display)
+        if self._thread is None and self.refresh():
+            self._thread = threading.Thread(target=self._follow, name="workbench-dashboard",
+                                            daemon=True)
+            self._thread.start()
+
+    def _take_the_place(self, request: dict[str, Any]) -> None:
+        """Close what an earlier run of the same cell showed."""
+        cell = request.get("metadata", {}).get("cellId")
+        if cell is None:
+            return
+        asked = request["header"]["msg_id"]
+        before, shown = _in_cells.get(cell, (asked, []))
+        if before != asked:
+            for board in shown:
+                board.close()
+            shown = []
+        _in_cells[cell] = (asked, [*shown, self])
+
+    def _follow(self) -> None:
+        more = True
+        while more and not self._closed.wait(EVERY_S):
+            more = self.refresh()
+            grown = self._num_epochs() != self._still_epochs
+            if not more or (grown and time.monotonic() > self._still_next):
+                self._draw(self._still.update)
+
+    def _draw(self, display: Callable[..., Any]) -> None:
+        begin = time.monotonic()
+        self._still_epochs = self._num_epochs()
+        display(still_bundle(self), raw=True)
+        end = time.monotonic()
+        self._still_next = end + max(PICTURE_EVERY_S, (end - begin) / _SHARE)
+
+    def _num_epochs(self) -> int:
+        return sum(len(follower.epochs) for follower in self._followers)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(summary, self._followers))
+
+
+def still_bundle(board: Dashboard) -> dict[str, Any]:
+    """Return the still picture as a notebook keeps it."""
+    png = board.picture()
+    return {"text/plain": repr(board)} | ({} if png is None else {"image/png": png})
+
+
+def _busy(follower: Follower) -> bool:
+    # A run that has finished is being scored as long as its process holds the lock.
+    return follower.live or is_live(follower.folder)
+
+
+def _modified(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _code(value: Run | RunList) -> str:
+    if isinstance(value, Run):
+        return f"run = wb.open_run({str(value.folder)!r})\nwb.dashboard(run)"
+    opened = ", ".join(f"wb.open_run({str(run.folder)!r})" for run in value)
+    return f"run = [{opened}]\nwb.dashboard(run)"

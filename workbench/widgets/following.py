@@ -1,0 +1,272 @@
+"""What a dashboard says of one run, from what its folder says: plain data, no widget.
+
+Everything comes from `run.state`, `run.events()` and the wishes in the run's folder, so whoever
+trains, and whether it is over, makes no difference.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from workbench.events import (
+    EpochDone,
+    Event,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    RunStopped,
+    RunUnpaused,
+    StepDone,
+    WarningRaised,
+)
+from workbench.reprs import readable_bytes, readable_count, readable_duration
+from workbench.runs import Run, control
+from workbench.runs.run import LIVE, percent
+from workbench.widgets.thinning import Thinned
+
+# Lines of the log that are kept, and how long one may be: a warning may quote half a dataset.
+LOG_LINES = 60
+LOG_LENGTH = 300
+_ASKED = {
+    control.PAUSE: "pausing after this step…",
+    control.STOP: "stopping after this step…",
+    control.STOP_AFTER_EPOCH: "stopping after this epoch…",
+}
+
+
+class Line(NamedTuple):
+    """One line of the log; `level` is `info`, `warning` or `error`."""
+
+    time: float
+    level: str
+    text: str
+
+
+class Follower:
+    """One run as a dashboard shows it; `read` brings it up to date.
+
+    Attributes:
+        state: As `Run.state`.
+        steps: Loss, learning rate, speed and memory, thinned.
+        epochs: A row for each epoch: number of epochs done, training loss, validation loss,
+            validation mIoU (0 to 1), whether it was the best so far, and the mIoU of `regions`
+            and of `held_out` in their order.
+        regions: Names of the training regions.
+        held_out: Names of held-out regions; empty unless they were chosen to be watched.
+        log: State changes and warnings, the newest last.
+    """
+
+    def __init__(self, run: Run) -> None:
+        # A reader of its own: the user's object is read by the user's thread.
+        self._run = Run(run.folder)
+        self._lock = threading.Lock()
+        self.folder = run.folder
+        self.name = run.name
+        self.state = "starting"
+        self.times_begun = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.times_begun += 1
+        self._read = 0
+        self._last: Event | None = None
+        self._started: RunStarted | None = None
+        self._step: StepDone | None = None
+        self._eta_s: float | None = None
+        self._elapsed_s = 0.0
+        self.steps = Thinned()
+        self.epochs: list[list[Any]] = []
+        self.regions: list[str] = []
+        self.held_out: list[str] = []
+        self.log: list[Line] = []
+
+    @property
+    def live(self) -> bool:
+        """Return whether some process trains it, or is about to."""
+        return self.state in LIVE
+
+    def read(self) -> None:
+        """Take in what the folder says now."""
+        with self._lock:
+            self.state = self._run.state
+            events = self._run.events()
+        if self._read > len(events) or (self._read and events[self._read - 1] is not self._last):
+            self._begin()  # a resumed run superseded what was read before
+        for event in events[self._read :]:
+            self._take(event)
+            self._last = event
+        self._read = len(events)
+
+    def ask(self, wish: str) -> None:
+        """Ask the training to `pause`, `unpause`, `stop` or `stop_after_epoch`.
+
+        Raises:
+            RunError: It is not being trained.
+        """
+        asked = {
+            control.PAUSE: self._run.pause, control.UNPAUSE: self._run.unpause,
+            control.STOP: self._run.stop,
+            control.STOP_AFTER_EPOCH: lambda: self._run.stop(after_epoch=True),
+        }  # fmt: skip
+        with self._lock:
+            asked[wish]()
+
+    @property
+    def wish(self) -> str:
+        """Return what is asked for and not yet done, in words; empty for nothing."""
+        if not self.live:
+            return ""
+        wishes = control.wishes(self.folder)
+        for wish in (control.STOP, control.STOP_AFTER_EPOCH):
+            if wish in wishes:
+                return _ASKED[wish]
+        return _ASKED[control.PAUSE] if control.PAUSE in wishes and self.state != "paused" else ""
+
+    @property
+    def epochs_planned(self) -> int:
+        """Return how many epochs there may be, 0 while that is not known."""
+        return self._started.epochs if self._started else 0
+
+    @property
+    def capacity_bytes(self) -> int | None:
+        """Return the memory that the device has, None without a device."""
+        return self._step.device_capacity_bytes if self._step else None
+
+    def headline(self) -> str:
+        """Say how far it is."""
+        if not self._started:
+            return "preparing" if self.live else ""
+        epochs, steps = self._started.epochs, self._started.steps_per_epoch
+        done = self._last.step if self._last else 0
+        words = [f"epoch {min(len(self.epochs) + self.live, epochs)} of {epochs}"]
+        if self.live:
+            words.append(f"step {min(done - len(self.epochs) * steps, steps)} of {steps}")
+        return " · ".join(words)
+
+    def progress(self) -> float:
+        """Return the share of all steps that is done, 0 to 1."""
+        if not self._started or not self._last:
+            return 0.0
+        steps = self._started.epochs * self._started.steps_per_epoch
+        return min(self._last.step / max(steps, 1), 1)
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Return what is worth a number of its own: label, value, note, and a share of a bar."""
+        step, best = self._step, max(self._scores(), default=None)
+        facts = [_fact("training loss", _short(step.loss if step else None)),
+                 _fact("best validation mIoU", percent(best)),
+                 _fact("learning rate", f"{step.lr:.1e}" if step else "–"),
+                 _fact("speed", f"{step.samples_per_s:.1f} chips/s" if step else "–")]
+        if step and step.device_memory_bytes is not None:
+            facts.append(_device(step))
+        facts.append(_fact("host memory", readable_bytes(step.host_rss_bytes if step else None)))
+        facts.append(_fact("elapsed", readable_duration(self._elapsed_s)))
+        if self.live:
+            left = None if self.state == "paused" else self._eta_s
+            facts.append(_fact("left", readable_duration(left)))
+        return facts
+
+    def notice(self) -> dict[str, str]:
+        """Return how the run ended and what to do next; empty while it goes well."""
+        goes_on = f"wb.resume({str(self.folder)!r}) goes on from the last checkpoint."
+        if self.state == "killed":
+            return {"kind": "failed", "text": "The process that trained is gone without a word: "
+                    f"killed, or the machine restarted. {goes_on}"}
+        match self._last:
+            case RunFailed(error=error, advice=advice) if self.state == "failed":
+                return {"kind": "failed", "text": f"{error} – {advice or goes_on}"}
+            case RunStopped(step=step, reason=reason) if self.state == "stopped":
+                text = f"Stopped after step {step} ({reason}). {goes_on}"
+                return {"kind": "stopped", "text": text}
+            case RunFinished(reason=reason, best_epoch=best):
+                text = f"{reason[:1].upper()}{reason[1:]}; best epoch {best + 1}{self._scored()}."
+                return {"kind": "finished", "text": text}
+        return {}
+
+    def _scored(self) -> str:
+        scores = self._run.scores()
+        said = [f"; {words} mIoU {percent(scores[part].get('miou'))}"
+                for part, words in (("test", "test"), ("held_out", "held-out")) if part in scores]
+        return "".join(said)
+
+    def _scores(self) -> Iterator[float]:
+        return (row[3] for row in self.epochs if row[3] is not None)
+
+    def _take(self, event: Event) -> None:
+        if self._last and not isinstance(self._last, RunPaused) and not self._last.terminal:
+            self._elapsed_s += max(event.time - self._last.time, 0.0)
+        match event:
+            case RunStarted():
+                self._started = event
+            case StepDone():
+                self._step, self._eta_s = event, event.eta_s
+                self.steps.add(event, event.step / self._steps_per_epoch())
+            case EpochDone():
+                self._eta_s = event.eta_s
+                self._take_epoch(event)
+        if line := _line(event):
+            self.log = [*self.log, line][-LOG_LINES:]
+
+    def _take_epoch(self, event: EpochDone) -> None:
+        for known, scores in ((self.regions, event.val_miou_by_region),
+                              (self.held_out, event.held_out_miou_by_region)):
+            known += [name for name in scores if name not in known]
+        self.epochs.append([
+            event.epoch + 1, event.train_loss, event.val_loss, event.val_miou, event.best,
+            [event.val_miou_by_region.get(name) for name in self.regions],
+            [event.held_out_miou_by_region.get(name) for name in self.held_out],
+        ])  # fmt: skip
+
+    def _steps_per_epoch(self) -> int:
+        return max(self._started.steps_per_epoch, 1) if self._started else 1
+
+
+def _device(step: StepDone) -> dict[str, Any]:
+    peak, capacity = step.device_peak_bytes, step.device_capacity_bytes
+    note = f"peak {readable_bytes(peak)}"
+    if capacity:
+        note += f" of {readable_bytes(capacity)}"
+    return _fact("device memory", readable_bytes(step.device_memory_bytes), note,
+                 (peak or 0) / capacity if capacity else None)
+
+
+def _fact(label: str, value: str, note: str = "", share: float | None = None) -> dict[str, Any]:
+    return {"label": label, "value": value, "note": note, "share": share}
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _line(event: Event) -> Line | None:
+    level, text = _words(event)
+    if len(text) > LOG_LENGTH:
+        text = f"{text[:LOG_LENGTH]}… (all of it is in log.txt)"
+    return Line(event.time, level, text) if text else None
+
+
+def _words(event: Event) -> tuple[str, str]:
+    match event:
+        case RunStarted():
+            learn = readable_count(event.trainable_parameters)
+            return "info", (f"started on {event.device}: {learn} of "
+                            f"{readable_count(event.total_parameters)} parameters learn")
+        case RunResumed():
+            return "info", f"goes on after step {event.step} on {event.device}"
+        case RunPaused():
+            return "info", f"paused after step {event.step}, with a checkpoint"
+        case RunUnpaused():
+            return "info", "goes on"
+        case WarningRaised():
+            return "warning", event.message
+        case RunFinished():
+            return "info", f"finished: {event.reason}"
+        case RunStopped():
+            return "info", f"stopped after step {event.step}: {event.reason}"
+        case RunFailed():
+            return "error", event.error
+    return "info", ""

@@ -1,0 +1,85 @@
+"""A dashboard as a still picture: what stays where there is no kernel and no widget."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib import image
+
+from workbench.plots import curves, preview
+from workbench.plots.chips import ChipTable
+from workbench.plots.style import Picture, themed
+from workbench.widgets.following import Follower
+from workbench.widgets.thinning import DEVICE, HOST, LOSS, LR, PEAK, SPEED, X
+
+DPI = 100
+_WIDTH = 8.6
+
+
+def drawn(followers: Sequence[Follower], chips: ChipTable) -> bytes | None:
+    """Return curves and chips below each other as PNG, None before the first step."""
+    table = curve_table(followers)
+    if table.empty:
+        return None
+    with themed() as look:
+        figure = Picture(figsize=(_WIDTH, 5.2), layout="constrained")
+        curves.draw(table, figure)
+        figure.suptitle("\n".join(map(summary, followers)), x=0.01, ha="left", fontsize=10,
+                        color=look.muted)
+        parts = [_pixels(figure)]
+        if chips.strips:
+            figure = Picture(figsize=(_WIDTH, preview.size(chips)[1]), layout="constrained")
+            preview.draw(chips, figure)
+            parts.append(_pixels(figure))
+    buffer = io.BytesIO()
+    image.imsave(buffer, np.concatenate(parts), format="png")
+    return buffer.getvalue()
+
+
+def summary(follower: Follower) -> str:
+    """Say in one line how far a run is and how well it does."""
+    facts = {fact["label"]: fact["value"] for fact in follower.facts()}
+    words = [follower.name, follower.headline() if follower.live else follower.state]
+    if (best := facts["best validation mIoU"]) != "–":
+        words.append(f"best validation mIoU {best}")
+    if follower.live and facts["left"] != "–":
+        words.append(f"{facts['left']} left")
+    elif not follower.live:
+        words.append(facts["elapsed"])
+    return " · ".join(filter(None, words))
+
+
+def curve_table(followers: Sequence[Follower]) -> pd.DataFrame:
+    """Return the table that the plot "curves" draws, from the thinned steps."""
+    rows = [(follower.name, *row) for follower in followers for row in _rows(follower)]
+    return pd.DataFrame(rows, columns=curves.COLUMNS).astype({"value": float})
+
+
+def _rows(follower: Follower) -> Iterator[tuple[str, float, float | None]]:
+    on_device = any(row[DEVICE] is not None for row in follower.steps.rows)
+    columns = {"step_loss": LOSS, "lr": LR, "samples_per_s": SPEED,
+               "memory": DEVICE if on_device else HOST, "memory_peak": PEAK}
+    for row in follower.steps.rows:
+        for quantity, column in columns.items():
+            if quantity != "memory_peak" or on_device:
+                yield quantity, float(row[X] or 0), row[column]
+        if follower.capacity_bytes:
+            yield "capacity", float(row[X] or 0), follower.capacity_bytes
+    for at, train, val, miou, best, regions, held_out in follower.epochs:
+        yield from (("train_loss", at, train), ("val_loss", at, val), ("val_miou", at, miou))
+        yield from ((f"val_miou/{name}", at, score)
+                    for name, score in zip(follower.regions, regions, strict=False))
+        yield from ((f"held_out_miou/{name}", at, score)
+                    for name, score in zip(follower.held_out, held_out, strict=False))
+        if best:
+            yield "best", at, miou
+
+
+def _pixels(figure: Picture) -> npt.NDArray[np.uint8]:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="rgba", dpi=DPI)
+    return np.frombuffer(buffer.getvalue(), np.uint8).reshape(-1, round(_WIDTH * DPI), 4)
