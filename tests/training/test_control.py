@@ -131,3 +131,29 @@ def test_stop_after_the_last_epoch_is_its_end(split, recipe, tmp_path):
     folder = tmp_path / "run"
     wishing(train(recipe, split, folder), folder, {8: ["stop_after_epoch"]})
     assert open_run(folder).state == "finished"
+
+
+@pytest.mark.parametrize("wish", ["pause", "stop"])
+def test_a_wish_in_the_middle_of_validation_is_obeyed_and_validation_begins_again(
+    split, recipe, tmp_path, whole, monkeypatch, wish
+):
+    folder = tmp_path / "run"
+    look, looks = Control.interrupt, iter(range(99))
+
+    def interrupt(self) -> None:
+        if next(looks) == 1:  # within the second validation
+            requests.request(folder, wish)
+        look(self)
+
+    monkeypatch.setattr(Control, "interrupt", interrupt)
+    seen = []
+    for event in train(recipe, split, folder):
+        seen.append(event.kind)
+        if event.kind == "run_paused":
+            requests.request(folder, "unpause")
+    if wish == "stop":
+        assert seen[-2:] == ["step_done", "run_stopped"]
+        list(train(recipe, split, folder, resume=True))
+    else:
+        assert "run_paused" in seen
+    assert without_clocks(open_run(folder).events()) == without_clocks(whole.events())

@@ -12,6 +12,10 @@ from workbench.runs.control import PAUSE, STOP, STOP_AFTER_EPOCH
 _LOOK_EVERY_S = 0.1
 
 
+class Interrupted(Exception):  # noqa: N818 (no error)
+    """A wish came in the middle of something that can be begun again."""
+
+
 class Control:
     """The wishes of whoever watches a training; the loop looks after every step."""
 
@@ -43,6 +47,15 @@ class Control:
     def stops_after_epoch(self) -> bool:
         """Return whether to stop at the end of the epoch under way."""
         return STOP_AFTER_EPOCH in self._wishes()
+
+    def interrupt(self) -> None:
+        """Break off something long where somebody wants a stop or a pause.
+
+        Raises:
+            Interrupted: Somebody does.
+        """
+        if self.stop_reason is not None or self.pausing:
+            raise Interrupted
 
     def wait(self) -> None:
         """Return once nobody wants a pause any more."""

@@ -36,7 +36,7 @@ from workbench.models.segmenter import Segmenter
 from workbench.recipe import Recipe
 from workbench.runs import checkpoints
 from workbench.training import checkpoint
-from workbench.training.control import Control
+from workbench.training.control import Control, Interrupted
 from workbench.training.loader import Batch, Loader, fits_in_memory
 from workbench.training.meters import Clock, Memory
 from workbench.training.objective import Objective
@@ -95,7 +95,10 @@ class Loop:
                     self._save_last()
                     yield RunStopped(**self._now(), reason=control.stop_reason)
                     return
-                ended = self._end_epoch()
+                try:
+                    ended = self._end_epoch(control)
+                except Interrupted:
+                    continue  # the wish is obeyed, then validation begins again
                 yield ended
                 if ended.best:
                     self._save("best")
@@ -206,11 +209,12 @@ class Loop:
             device_capacity_bytes=self._memory.device_capacity(),
         )
 
-    def _end_epoch(self) -> EpochDone:
+    def _end_epoch(self, control: Control) -> EpochDone:
         """Validate; the schedule and the patience go by what comes of it."""
         progress, begun = self.progress, time.perf_counter()
         lr = self._lr(progress.step - 1)
-        scored = validate(self.model, self._val, self.device, self._objective, self._precision)
+        scored = validate(self.model, self._val, self.device, self._objective, self._precision,
+                          before_batch=control.interrupt)
         if not math.isfinite(scored.loss):
             raise TrainingError(_not_finite("validation", progress.step, lr))
         best = scored.loss < min(progress.val_losses, default=math.inf)

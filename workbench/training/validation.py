@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +25,12 @@ class Validation(NamedTuple):
 
 
 def validate(model: nn.Module, loader: Loader, device: torch.device,
-             objective: Objective | None = None, precision: Precision = "fp32") -> Validation:
-    """Score a model on a part, in evaluation mode, with the loss and the precision of training."""
+             objective: Objective | None = None, precision: Precision = "fp32", *,
+             before_batch: Callable[[], None] = lambda: None) -> Validation:
+    """Score a model on a part, in evaluation mode, with the loss and the precision of training.
+
+    What `before_batch` raises ends it.
+    """
     objective = objective or Objective()
     num_classes, num_regions = loader.dataset.num_classes, len(loader.regions)
     # Sums stay on the device until the end: one wait for the whole part.
@@ -35,6 +40,7 @@ def validate(model: nn.Module, loader: Loader, device: torch.device,
     model.eval()
     with torch.inference_mode():
         for batch in loader.in_order():
+            before_batch()
             mask = batch.mask.to(device)
             with autocast(precision, device):
                 logits = batch.logits(model, lambda tensor: tensor.to(device))
