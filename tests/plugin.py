@@ -17,6 +17,8 @@ import pytest
 # its variable when a conftest imports it.
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# No test fills the user's cache with features, or finds there what another one left.
+os.environ.setdefault("WORKBENCH_FEATURES_GB", "0")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -15,6 +15,7 @@ EXAMPLES = [
     events.StepDone(step=1, loss=0.5, lr=1e-3, samples_per_s=3.0, host_rss_bytes=5),
     events.EpochDone(train_loss=0.5, val_loss=0.4, val_miou=0.7, lr=1e-3, best=True,
                      val_miou_by_region={"Bolivia": 0.6, "Ghana": None}, duration_s=1.0),
+    events.FeaturesCached(step=3, chips=12, duration_s=2.5, disk_bytes=7),
     events.WarningRaised(message="«one» line\nor two"),
     events.RunFinished(reason="early stopping", best_epoch=1, duration_s=3.0,
                        peak_host_rss_bytes=7),

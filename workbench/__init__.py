@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe, SpectralIndex, baselines
     from workbench.runs import Run, list_runs, open_run
     from workbench.schedules import Cosine, Plateau
+    from workbench.training.features import clear_features
     from workbench.widgets.dashboard import dashboard
 
 # fmt: off
@@ -72,6 +73,7 @@ _NAMES = {
     "workbench.plots": ("plot",),
     "workbench.widgets.dashboard": ("dashboard",),
     "workbench.checkup": ("doctor",),
+    "workbench.training.features": ("clear_features",),
 }
 # fmt: on
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
@@ -87,7 +89,7 @@ __all__ = [
     "fit", "launch", "resume", "Run", "open_run", "list_runs", "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "predict", "to_cog", "plot", "dashboard",
-    "doctor", "errors",
+    "doctor", "clear_features", "errors",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from workbench.reprs import html_card, html_table, readable_bytes, text_table
-from workbench.storage import cache_dir
+from workbench.storage import cache_dir, features_dir
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -211,6 +211,12 @@ def _caches() -> Iterator[Finding]:
         size = _size(folder)
         found = f"{readable_bytes(size)} in {folder}" if size else f"empty ({folder})"
         yield Finding("ok", f"cache: {what}", found)
+    if size := _size(features_dir()):
+        found = f"{readable_bytes(size)} of the workbench's cache, from frozen backbones"
+        yield Finding(
+            "ok", "cache: features", found,
+            "wb.clear_features() deletes them; WORKBENCH_FEATURES_GB bounds them.",
+        )  # fmt: skip
 
 
 def _size(folder: Path) -> int:

@@ -14,6 +14,7 @@ from rich.text import Text
 from workbench.events import (
     EpochDone,
     Event,
+    FeaturesCached,
     RunFailed,
     RunFinished,
     RunPaused,
@@ -89,6 +90,10 @@ class TerminalView:
                 return f"paused after step {event.step}, its checkpoint written"
             case RunUnpaused():
                 return "goes on"
+            case FeaturesCached():
+                return (f"features of {event.chips} chips kept for the next epochs, in "
+                        f"{readable_duration(event.duration_s)}; "
+                        f"{readable_bytes(event.disk_bytes)} on disk")
             case WarningRaised():
                 return f"warning: {event.message}"
             case RunFinished():

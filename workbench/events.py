@@ -115,6 +115,19 @@ class EpochDone(Event, kind="epoch_done"):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class FeaturesCached(Event, kind="features_cached"):
+    """An epoch computed features of a frozen backbone, which are kept for the next ones.
+
+    `chips` counts chips in one of their eight symmetries, `duration_s` is what computing and
+    writing took, `disk_bytes` what the features of this backbone now take.
+    """
+
+    chips: int
+    duration_s: float
+    disk_bytes: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class WarningRaised(Event, kind="warning"):
     """Something the user should know; the run goes on."""
 

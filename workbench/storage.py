@@ -24,6 +24,11 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("workbench", appauthor=False))
 
 
+def features_dir() -> Path:
+    """Return the folder of the features that frozen backbones made, kept for the next epoch."""
+    return cache_dir() / "features"
+
+
 def shipped(name: str) -> Path:
     """Return a folder that travels with the package: `data_catalog` or `notebooks`.
 

@@ -64,7 +64,8 @@ def without_clocks(events: Iterable[Event]) -> list[dict[str, Any]]:
         {"kind": event.kind, **{key: value for key, value in vars(event).items()
                                 if key not in CLOCKS and "peak" not in key}}
         for event in events
-        if event.kind not in {"run_resumed", "run_paused", "run_unpaused", "warning"}
+        if event.kind
+        not in {"run_resumed", "run_paused", "run_unpaused", "warning", "features_cached"}
     ]  # fmt: skip
 
 

@@ -50,8 +50,8 @@ class Batch(NamedTuple):
         if self.features is None:
             return model(*self.inputs(moved))
         assert isinstance(model, Segmenter)
-        maps = [moved(entry).float() for entry in self.features()]
-        return model.decode(maps, self.mask.shape[-2:])
+        maps = [entry if entry.is_cuda else moved(entry) for entry in self.features()]
+        return model.decode([entry.float() for entry in maps], self.mask.shape[-2:])
 
     def inputs(self, moved: Callable[[Tensor], Tensor]) -> tuple[Tensor | None, ...]:
         """Return what the model is called with: the image, and metadata where it is told any.

@@ -7,6 +7,7 @@ Source: the paper's recipe (AdamW, cross-entropy, ReduceLROnPlateau(4, 0.5), ear
 from __future__ import annotations
 
 import collections
+import functools
 import hashlib
 import itertools
 import math
@@ -37,7 +38,8 @@ from workbench.recipe import Recipe
 from workbench.runs import checkpoints
 from workbench.training import checkpoint
 from workbench.training.control import Control, Interrupted
-from workbench.training.loader import Batch, Loader, fits_in_memory
+from workbench.training.features import Frozen, open_loader
+from workbench.training.loader import Batch, fits_in_memory
 from workbench.training.meters import Clock, Memory
 from workbench.training.objective import Objective
 from workbench.training.step import Step, StepLoss
@@ -54,20 +56,25 @@ class Loop:
         folder: The run folder; checkpoints go there.
         device: Where the model is.
         choices: What the recipe left open: `precision`, and `class_weights` where there are any.
+        frozen: Gives the features of a frozen backbone; without it every batch goes through it.
     """
 
     def __init__(self, recipe: Recipe, split: Split, model: Segmenter, folder: Path,
-                 device: torch.device, choices: Mapping[str, Any]) -> None:
+                 device: torch.device, choices: Mapping[str, Any],
+                 frozen: Frozen | None = None) -> None:
         self.recipe = recipe
         self.model = model
         self.device = device
         self.progress = checkpoint.Progress()
         self._folder = folder / checkpoints.CHECKPOINTS
         train, val = (part.with_bands(model.bands) for part in (split.train, split.val))
-        cache = fits_in_memory(train, val)
-        encode = encoder(model)
-        self._train = Loader(train, recipe.batch_size, cache=cache, encode=encode)
-        self._val = Loader(val, recipe.batch_size, cache=cache, encode=encode)
+        self._frozen = frozen
+        load = functools.partial(
+            open_loader, batch_size=recipe.chips_at_once, cache=fits_in_memory(train, val),
+            encode=encoder(model), frozen=frozen,
+        )
+        # Validation needs its features every epoch, training one of eight: it goes first.
+        self._train, self._val = load(train, leaving=len(val)), load(val)
         # Runs of before there was a choice are in fp32.
         self._precision = choices.get("precision", "fp32")
         self._objective = Objective.of(recipe, choices.get("class_weights"), device)
@@ -95,10 +102,13 @@ class Loop:
                     self._save_last()
                     yield RunStopped(**self._now(), reason=control.stop_reason)
                     return
+                now = self._now()
                 try:
                     ended = self._end_epoch(control)
                 except Interrupted:
                     continue  # the wish is obeyed, then validation begins again
+                if self._frozen is not None:
+                    yield from self._frozen.events(**now)
                 yield ended
                 if ended.best:
                     self._save("best")

@@ -12,7 +12,7 @@ from workbench.data import Split
 from workbench.data.choosing import telling_chips
 from workbench.models.segmenter import Segmenter
 from workbench.runs.preview import Preview, write_preview
-from workbench.training.loader import Loader
+from workbench.training.features import Frozen, open_loader
 
 CHIPS = 6
 # Larger chips keep every second, third, … pixel: a preview is looked at, not scored.
@@ -28,15 +28,19 @@ class Previews:
         model: The model in training, on `device`.
         folder: The run folder.
         device: Where the model is.
+        frozen: Gives the features of a frozen backbone.
     """
 
-    def __init__(self, split: Split, model: Model, folder: Path, device: torch.device) -> None:
+    def __init__(self, split: Split, model: Model, folder: Path, device: torch.device,
+                 frozen: Frozen | None = None) -> None:
         self._model = model
         self._folder = folder
         self._device = device
         part = split.val.select(telling_chips(split.val, CHIPS))
         encode = encoder(model) if isinstance(model, Segmenter) else None
-        self._loader = Loader(part.with_bands(model.bands), 1, cache=True, encode=encode)
+        self._loader = open_loader(
+            part.with_bands(model.bands), 1, cache=True, encode=encode, frozen=frozen
+        )
         samples = [part.read(chip) for chip in part]
         step = -(-max(samples[0].mask.shape) // LONGEST_SIDE)
         self._thin = (..., slice(None, None, step), slice(None, None, step))
@@ -56,7 +60,7 @@ class Previews:
         self._model.eval()
         with torch.inference_mode():
             predicted = [
-                self._model(*batch.inputs(lambda tensor: tensor.to(self._device)))[0].argmax(0)
+                batch.logits(self._model, lambda tensor: tensor.to(self._device))[0].argmax(0)
                 for batch in self._loader.in_order()
             ]
         maps = [self._thinned(classes.cpu().numpy()) for classes in predicted]

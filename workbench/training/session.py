@@ -18,6 +18,7 @@ from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run, checkpoints, complete, create, refuse_existing
 from workbench.runs.lock import Lock
 from workbench.training.control import Control
+from workbench.training.features import frozen_features
 from workbench.training.loop import Loop
 from workbench.training.objective import class_weights
 from workbench.training.precision import resolve_precision
@@ -87,16 +88,17 @@ def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str) -> Ru
     return Run(folder, split)
 
 
-def work(run: Run, *, device: str, lock: Lock, advise: Advise | None = None) -> Iterator[Event]:
+def work(run: Run, *, device: str, lock: Lock, control: Control,
+         advise: Advise | None = None) -> Iterator[Event]:
     """Train a run folder that is there, as `train` does; all that goes wrong is told by the run.
 
     Args:
         run: From its start, or from its last checkpoint.
         device: Where to compute.
         lock: Of the folder, held by this process and released by it.
+        control: As for `train`.
         advise: As for `train`.
     """
-    control = Control()
     control.follow(run.folder)
 
     def events() -> Iterator[Event]:
@@ -131,16 +133,18 @@ def _described_model(run: Run, device: torch.device) -> Model:
 def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: torch.device,
              resume: bool, control: Control) -> Iterator[Event]:
     training: Loop | Tuning
+    frozen = None
     if isinstance(recipe, Recipe):
         assert isinstance(model, Segmenter)
-        training = Loop(recipe, split, model, run.folder, device, run.resolved)
+        frozen = frozen_features(model, recipe, device, run.resolved.get("precision", "fp32"))
+        training = Loop(recipe, split, model, run.folder, device, run.resolved, frozen)
     else:
         assert not isinstance(model, Segmenter)
         training = Tuning(recipe, split, model, run.folder, device)
     last = checkpoints.find(run.folder / checkpoints.CHECKPOINTS / "last") if resume else None
     if last is not None:
         training.restore(last)
-    previews = Previews(split, model, run.folder, device)
+    previews = Previews(split, model, run.folder, device, frozen)
     for event in training.events(control):
         yield event
         if isinstance(event, RunStarted):

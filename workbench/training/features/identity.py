@@ -1,0 +1,108 @@
+"""What features follow from: the network that made them and the pixels they were made of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import workbench
+from workbench.data import Dataset
+from workbench.data.raster import open_raster
+from workbench.models.segmenter import Segmenter
+from workbench.models.weights import state_hash
+
+# Raised when the files or the way in which values are computed change.
+FORMAT = 1
+
+
+def network_key(model: Segmenter, device: torch.device, **how: Any) -> dict[str, Any]:
+    """Return everything but the pixels that the features of a frozen backbone follow from.
+
+    Args:
+        model: Tensors are hashed, and so is the code of its layers.
+        device: Processors and libraries round differently.
+        **how: What else they follow from, as plain data.
+    """
+    said = model.description
+    cpu = device.type == "cpu"
+    return {
+        "format": FORMAT, "workbench": workbench.__version__, "torch": torch.__version__,
+        "code": _code_hash(model),
+        "backbone": model.backbone.name, "weights": state_hash(model.backbone),
+        "input": state_hash(model.normalize), "bands": model.bands,
+        "coords": model.coords, "blocks": model.decoder.blocks,
+        "method": said.recipe.peft.to_json(), "architecture": said.architecture,
+        "image_size": said.image_size, "num_frames": said.num_frames,
+        "device": device.type, "matmul": torch.get_float32_matmul_precision(),
+        "instructions": torch.backends.cpu.get_cpu_capability() if cpu else
+        torch.cuda.get_device_name(device) if device.type == "cuda" else "",
+        "threads": torch.get_num_threads() if cpu else 0,
+        **how,
+    }  # fmt: skip
+
+
+def _code_hash(model: Segmenter) -> str:
+    """Return the SHA-256 of the files that the layers before the decoder come from."""
+    parts = [model, *model.normalize.modules(), *model.backbone.modules()]
+    modules = (sys.modules.get(type(part).__module__) for part in parts)
+    files = {file for module in modules if (file := getattr(module, "__file__", None))}
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+class ChipNames:
+    """Names for what is read of chips; a name changes when what it is read from does.
+
+    Files are told by path, size and times: no pixel is read.
+
+    Args:
+        dataset: The chips, with the bands that are read.
+        told: Whether the model is told when and where a chip was taken.
+    """
+
+    def __init__(self, dataset: Dataset, *, told: bool) -> None:
+        columns = ["image", "mask", "row_off", "col_off", "height", "width"]
+        rows = dataset.chips[columns].itertuples(name=None)
+        self._rows = {str(chip_id): tuple(row) for chip_id, *row in rows}
+        self._dataset = dataset
+        self._told = told
+        self._files: dict[str, str] = {}
+        info = dataset.info
+        self._units = (info.bands, info.stored_bands, info.scale, info.offset, info.nodata,
+                       info.chip_shape)
+        self._classes = info.class_values, info.no_label
+
+    def image(self, chip_id: str, symmetry: int) -> str:
+        """Return the name of a chip's image in one of its eight symmetries."""
+        data, told = self._dataset, self._told
+        said = (data.date(chip_id), data.lonlat(chip_id)) if told else None
+        return repr(("image", self._pixels(chip_id), said, symmetry))
+
+    def mask(self, chip_id: str) -> str:
+        """Return the name of a chip's mask, which has no label where the image is not valid."""
+        labels = self._state(self._rows[chip_id][1])
+        return repr(("mask", self._pixels(chip_id), labels, self._classes))
+
+    def _pixels(self, chip_id: str) -> tuple[object, ...]:
+        image, _, *window = self._rows[chip_id]
+        return self._state(image), window, self._units
+
+    def _state(self, path: str) -> str:
+        if path not in self._files:
+            virtual = path.lower().endswith(".vrt")
+            files = open_raster(path).files if virtual else [path]
+            self._files[path] = repr([_stamp(file) for file in files])
+        return self._files[path]
+
+
+def _stamp(file: str) -> tuple[str, int, int, int]:
+    # The time of the last change of anything too: archives restore that of the last modification.
+    facts = os.stat(file)
+    return os.path.realpath(file), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
