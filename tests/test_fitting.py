@@ -129,7 +129,7 @@ def test_an_error_in_training_is_one_paragraph_and_can_be_resumed(
     split, recipe, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "validate", lambda *_: 1 / 0)
+        patch.setattr(loop, "validate", lambda *_, **__: 1 / 0)
         with pytest.raises(TrainingError, match=r"ZeroDivisionError.*wb\.resume") as caught:
             fit(recipe, split, root=tmp_path, name="run")
     assert isinstance(caught.value.__cause__, ZeroDivisionError)

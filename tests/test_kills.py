@@ -69,8 +69,9 @@ class Worker:
             text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
 
-    def train(self, folder: Path, killed_when: Callable[[], bool] = lambda: False) -> int:
-        """Return the status of a process that trains, killed once the condition holds."""
+    def train(self, folder: Path, killed_when: Callable[[], bool] = lambda: False,
+              by: signal.Signals = signal.SIGKILL) -> int:
+        """Return the status of a process that trains, sent a signal once the condition holds."""
         self._server.stdin.write(f"{folder}\n")
         self._server.stdin.flush()
         child = int(self._server.stdout.readline())
@@ -78,7 +79,7 @@ class Worker:
             while not killed_when():
                 os.kill(child, 0)
                 time.sleep(0.0005)
-            os.kill(child, signal.SIGKILL)
+            os.kill(child, by)
         return int(self._server.stdout.readline())
 
     def close(self) -> None:
@@ -168,3 +169,16 @@ def test_a_dead_lock_is_taken_over_and_said(split, recipe, tmp_path, worker):
             if isinstance(event, WarningRaised)]
     assert sum("was killed, or the machine ended; its lock was taken over" in entry
                for entry in said) == 1
+
+
+@pytest.mark.slow
+def test_a_process_that_the_system_asks_to_end_stops_with_its_checkpoint(
+    split, recipe, tmp_path, worker
+):
+    folder = tmp_path / "run"
+    prepare(recipe.but(epochs=100, patience=100), split, folder, device="cpu")
+    assert worker.train(folder, lambda: lines(folder) > 8, by=signal.SIGTERM) == 0
+    run = open_run(folder)
+    assert run.state == "stopped"
+    assert run.events()[-1].reason == "its process was asked to end"
+    assert read_json(run.checkpoint("last") / "progress.json")["step"] == run.events()[-1].step

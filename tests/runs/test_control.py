@@ -74,3 +74,9 @@ def test_a_process_that_has_said_nothing_yet_is_starting(run):
         assert run.state == "running"
     with writing(run.folder):
         assert run.state == "starting"
+
+
+def test_nothing_is_left_to_obey_when_a_training_has_ended(run):
+    with writing(run.folder):
+        run.stop()
+    assert not (run.folder / "control").exists()

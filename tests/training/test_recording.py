@@ -39,7 +39,7 @@ def test_the_log_has_a_line_an_event_but_none_a_step(split, recipe, folder):
 def test_an_error_of_a_library_ends_the_run_with_its_traceback_and_one_paragraph(
     split, recipe, folder, monkeypatch
 ):
-    def broken(*_):
+    def broken(*_, **__):
         raise KeyError("a library's mistake")
 
     monkeypatch.setattr(loop, "validate", broken)
@@ -57,17 +57,52 @@ def test_an_error_of_a_library_ends_the_run_with_its_traceback_and_one_paragraph
     assert open_run(folder).state == "failed"
 
 
-def test_out_of_memory_says_what_to_change(split, recipe, folder, monkeypatch):
-    def full(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+def full_memory(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(loop, "validate", full)
+
+def test_out_of_memory_says_what_to_change(split, recipe, folder, monkeypatch):
+    monkeypatch.setattr(loop, "validate", full_memory)
     with pytest.raises(TrainingError, match=r"smaller batch \(recipe\.but\(batch_size"):
         drain(train(recipe, split, folder))
+    assert "smaller batch" in open_run(folder).events()[-1].advice
+
+
+def test_out_of_memory_is_answered_with_what_would_fit(split, recipe, folder, monkeypatch):
+    monkeypatch.setattr(loop, "validate", full_memory)
+    with pytest.raises(TrainingError, match=r"– batch_size=2 of run would fit\. What was trained"):
+        drain(train(recipe, split, folder,
+                    advise=lambda run: f"batch_size=2 of {run.name} would fit."))
+    assert open_run(folder).events()[-1].advice == "batch_size=2 of run would fit."
+
+
+def test_advice_that_fails_leaves_the_first_error_standing(split, recipe, folder, monkeypatch):
+    monkeypatch.setattr(loop, "validate", full_memory)
+    with pytest.raises(TrainingError, match=r"CUDA out of memory – The memory is full: use a"):
+        drain(train(recipe, split, folder, advise=lambda run: 1 / 0))
+
+
+def test_an_error_of_a_library_points_to_the_log_and_one_of_ours_carries_its_advice(
+    split, recipe, folder, monkeypatch
+):
+    def broken(*_, **__):
+        raise KeyError("x")
+
+    def not_finite(*_, **__):
+        raise TrainingError("The loss is not finite; try a lower learning rate.")
+
+    monkeypatch.setattr(loop, "validate", broken)
+    with pytest.raises(TrainingError):
+        drain(train(recipe, split, folder))
+    assert open_run(folder).events()[-1].advice.endswith(f"is in {folder / 'log.txt'}.")
+    monkeypatch.setattr(loop, "validate", not_finite)
+    with pytest.raises(TrainingError):
+        drain(train(recipe, split, folder, resume=True))
+    assert open_run(folder).events()[-1].advice == ""
 
 
 def test_an_interrupt_at_once_is_written_down(split, recipe, folder, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(loop, "validate", interrupted)

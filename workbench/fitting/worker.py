@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import signal
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.fitting.scoring import scored
 from workbench.runs import Run
 from workbench.runs.lock import Lock
-from workbench.training import work
+from workbench.training import Control, work
 
 
 def main() -> None:
@@ -25,13 +26,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    train_and_score(Run(given.folder), Lock.inherited(given.lock), given.device)
+    train_and_score(Run(given.folder), Lock.inherited(given.folder, given.lock), given.device)
 
 
 def train_and_score(run: Run, lock: Lock, device: str) -> None:
     """Do what `wb.fit` does; whoever waits for the run waits until the lock is free."""
+    control = Control()
+    # A machine that shuts down, or a batch system whose time is up, asks before it kills.
+    signal.signal(signal.SIGTERM, lambda *_: control.stop("its process was asked to end"))
     try:
-        for _ in work(run, device=device, lock=lock):
+        for _ in work(run, device=device, lock=lock, control=control):
             pass
         scored(run, device)
     except WorkbenchError as error:

@@ -70,8 +70,8 @@ def read(path: Path, reader: Callable[[Path], T]) -> T:
         place = find(path)
         if place is None:
             raise RunError(
-                f"{path.parent.parent} has no checkpoint {path.name!r}: training did not reach "
-                "the end of its first epoch. wb.resume(run) starts it again."
+                f"{path.parent.parent} has no checkpoint {path.name!r}: training has not reached "
+                "the end of its first epoch. Wait for it, or start it again with wb.resume(run)."
             )
         identity = _identity(place)
         if identity is None:

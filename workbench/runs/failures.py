@@ -15,10 +15,11 @@ def why(run: Run) -> str | None:
         return explained(run, failed)
     if state == "killed":
         step = events[-1].step if events else 0
-        words = f"Its last words: {output}" if (output := run.last_words()) else ""
+        words = f" Its last words: {output}" if (output := run.last_words()) else ""
         return (
             f"Training of {run.name!r} was killed after step {step}: its process ended without a "
-            f"word, or the machine did. {words} {_goes_on(run)}"
+            "word. Somebody killed it, the system did when the memory was full, or the machine "
+            f"went down.{words} {_goes_on(run)}"
         )
     return None
 

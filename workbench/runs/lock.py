@@ -40,11 +40,13 @@ class Lock:
     died can be told.
 
     Attributes:
+        folder: The run folder.
         file: The descriptor that a worker inherits.
         found_dead: The process that held it before and died, None where all was in order.
     """
 
-    def __init__(self, file: int, found_dead: int | None = None) -> None:
+    def __init__(self, folder: Path, file: int, found_dead: int | None = None) -> None:
+        self.folder = folder
         self.file = file
         self.found_dead = found_dead
 
@@ -65,22 +67,23 @@ class Lock:
             except BaseException:
                 os.close(file)
                 raise
-        return Lock(file, died)
+        return Lock(folder, file, died)
 
     @staticmethod
-    def inherited(file: int) -> Lock:
+    def inherited(folder: Path, file: int) -> Lock:
         """Go on holding the lock that the launching process took."""
         said = _said(file)
         assert said is not None
         _say(file, said._replace(holder=os.getpid()))
-        return Lock(file, said.died or None)
+        return Lock(folder, file, said.died or None)
 
     def hand_over(self) -> None:
         """Leave the lock to the process that inherited its file."""
         os.close(self.file)
 
     def release(self) -> None:
-        """Let go of it, in order."""
+        """Let go of it, in order; there is nobody any more who would obey."""
+        control.clear(self.folder)
         os.ftruncate(self.file, 0)
         os.close(self.file)
 

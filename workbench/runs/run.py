@@ -259,6 +259,9 @@ class Run:
             return f"failed: {failed.error}"
         if state == "killed" and (words := self.last_words()):
             return f"killed: {words}"
+        step = _last(events, StepDone)
+        if state == "running" and step and step.eta_s is not None:
+            return f"running, {readable_duration(step.eta_s)} left"
         return state
 
     def __repr__(self) -> str:
