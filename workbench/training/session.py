@@ -18,6 +18,7 @@ from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run, checkpoints, complete, create, refuse_existing
 from workbench.runs.lock import Lock
 from workbench.training.control import Control
+from workbench.training.features import frozen_features
 from workbench.training.loop import Loop
 from workbench.training.objective import class_weights
 from workbench.training.precision import resolve_precision
@@ -132,16 +133,18 @@ def _described_model(run: Run, device: torch.device) -> Model:
 def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: torch.device,
              resume: bool, control: Control) -> Iterator[Event]:
     training: Loop | Tuning
+    frozen = None
     if isinstance(recipe, Recipe):
         assert isinstance(model, Segmenter)
-        training = Loop(recipe, split, model, run.folder, device, run.resolved)
+        frozen = frozen_features(model, recipe, device, run.resolved.get("precision", "fp32"))
+        training = Loop(recipe, split, model, run.folder, device, run.resolved, frozen)
     else:
         assert not isinstance(model, Segmenter)
         training = Tuning(recipe, split, model, run.folder, device)
     last = checkpoints.find(run.folder / checkpoints.CHECKPOINTS / "last") if resume else None
     if last is not None:
         training.restore(last)
-    previews = Previews(split, model, run.folder, device)
+    previews = Previews(split, model, run.folder, device, frozen)
     for event in training.events(control):
         yield event
         if isinstance(event, RunStarted):
