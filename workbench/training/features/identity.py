@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-import workbench
-from workbench.data import Dataset
-from workbench.data.raster import open_raster
+from workbench import models
+from workbench.data import Dataset, raster, reading
 from workbench.models.segmenter import Segmenter
 from workbench.models.weights import state_hash
+from workbench.training import augment
 
-# Raised when the files or the way in which values are computed change.
+# Raised when what is in the files changes.
 FORMAT = 1
 
 
@@ -31,8 +31,7 @@ def network_key(model: Segmenter, device: torch.device, **how: Any) -> dict[str,
     said = model.description
     cpu = device.type == "cpu"
     return {
-        "format": FORMAT, "workbench": workbench.__version__, "torch": torch.__version__,
-        "code": _code_hash(model),
+        "format": FORMAT, "torch": torch.__version__, "code": _code_hash(model),
         "backbone": model.backbone.name, "weights": state_hash(model.backbone),
         "input": state_hash(model.normalize), "bands": model.bands,
         "coords": model.coords, "blocks": model.decoder.blocks,
@@ -47,13 +46,15 @@ def network_key(model: Segmenter, device: torch.device, **how: Any) -> dict[str,
 
 
 def _code_hash(model: Segmenter) -> str:
-    """Return the SHA-256 of the files that the layers before the decoder come from."""
-    parts = [model, *model.normalize.modules(), *model.backbone.modules()]
-    modules = (sys.modules.get(type(part).__module__) for part in parts)
-    files = {file for module in modules if (file := getattr(module, "__file__", None))}
+    """Return the SHA-256 of the code from pixels to features, layers of other packages included."""
+    layers = (*model.normalize.modules(), *model.backbone.modules())
+    modules = {sys.modules.get(type(layer).__module__) for layer in layers}
+    places = {getattr(module, "__file__", None) for module in (*modules, raster, reading, augment)}
+    files = {Path(place) for place in places if place}
+    files.update(Path(str(models.__file__)).parent.rglob("*.py"))
     digest = hashlib.sha256()
     for file in sorted(files):
-        digest.update(Path(file).read_bytes())
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
@@ -97,7 +98,7 @@ class ChipNames:
     def _state(self, path: str) -> str:
         if path not in self._files:
             virtual = path.lower().endswith(".vrt")
-            files = open_raster(path).files if virtual else [path]
+            files = raster.open_raster(path).files if virtual else [path]
             self._files[path] = repr([_stamp(file) for file in files])
         return self._files[path]
 
