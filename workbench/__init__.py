@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.catalog import Catalog, Collection, open_catalog
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, load
+    from workbench.estimation import Estimate, estimate
     from workbench.evaluation import Comparison, Scores, compare, evaluate
     from workbench.fitting import fit, launch, resume
     from workbench.losses import CrossEntropy, Dice, Focal
@@ -68,6 +69,7 @@ _NAMES = {
     "workbench.assembly.terratorch": ("import_terratorch",),
     "workbench.fitting": ("fit", "launch", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
+    "workbench.estimation": ("estimate", "Estimate"),
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
     "workbench.prediction": ("predict", "to_cog"),
     "workbench.plots": ("plot",),
@@ -86,7 +88,8 @@ __all__ = [
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",
     "CrossEntropy", "Focal", "Dice", "Plateau", "Cosine",
     "backbones", "decoders", "describe", "build_model", "load_model", "merge",
-    "fit", "launch", "resume", "Run", "open_run", "list_runs", "import_terratorch",
+    "estimate", "Estimate", "fit", "launch", "resume", "Run", "open_run", "list_runs",
+    "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "predict", "to_cog", "plot", "dashboard",
     "doctor", "clear_features", "errors",

@@ -44,23 +44,16 @@ class Recipe(Options):
         default="unet", description="Decoder: 'unet' is sharper, 'linear' the smallest."
     )
     epochs: int = Field(default=100, ge=1, description="Most epochs to train.")
-    batch_size: int = Field(default=8, ge=1, description="Chips computed at once.")
+    batch_size: int | Literal["auto"] = Field(
+        default=8,
+        description="Chips computed at once; 'auto' takes as many as fit, the largest power of two.",
+    )
     accumulate: int = Field(
         default=1, ge=1, description="Batches in one step: more chips a step in the same memory."
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
         description="Number format of the network; auto is bf16 on GPUs that have it, else fp32.",
-    )
-    gradient_checkpointing: bool = Field(
-        default=False,
-        description="Compute activations again instead of keeping them: about half the memory, a "
-        "third more time.",
-    )
-    compile: bool = Field(
-        default=False,
-        description="Compile the network first (torch.compile): minutes that long trainings on "
-        "GPUs win back.",
     )
     gradient_checkpointing: bool = Field(
         default=False,
@@ -137,6 +130,14 @@ class Recipe(Options):
         # Whole, because runs are opened from other folders too.
         return str(Path(weights).expanduser().absolute())
 
+    @field_validator("batch_size", mode="before")
+    @classmethod
+    def _number_or_auto(cls, size: Any) -> Any:
+        whole = isinstance(size, int) and not isinstance(size, bool)
+        if size != "auto" and not (whole and size >= 1):
+            raise ValueError(f"batch_size={size!r} is neither a whole number from 1 on nor 'auto'")
+        return size
+
     @field_validator("backbone")
     @classmethod
     def _known_backbone(cls, name: str) -> str:
@@ -186,6 +187,20 @@ class Recipe(Options):
         if self.metadata == "both":
             return ("time", "location")
         return () if self.metadata == "none" else (self.metadata,)
+
+    @property
+    def chips_at_once(self) -> int:
+        """The batch size, a number.
+
+        Raises:
+            RecipeError: It is "auto" and was not settled.
+        """
+        if self.batch_size == "auto":
+            raise RecipeError(
+                "batch_size='auto' is settled where a training starts: wb.fit, wb.launch, "
+                "wb.estimate. Give a number here."
+            )
+        return self.batch_size
 
     @property
     def lr(self) -> float:

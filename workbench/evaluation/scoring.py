@@ -65,7 +65,7 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
     model = load_model(run, device=device)
     total, done, counts = sum(map(len, parts.values())), 0, []
     for dataset in parts.values():
-        for batch in _confusions(model, dataset, getattr(run.recipe, "batch_size", _BATCH_SIZE)):
+        for batch in _confusions(model, dataset, _batch_size(run)):
             counts.append(batch)
             done += len(batch)
             if progress is not None:
@@ -103,6 +103,11 @@ def _path(run: Run, split: Split | None) -> Path:
 
 
 @torch.inference_mode()
+def _batch_size(run: Run) -> int:
+    asked = getattr(run.recipe, "batch_size", _BATCH_SIZE)
+    return int(run.resolved["batch_size"]) if asked == "auto" else asked
+
+
 def _confusions(model: Model, dataset: Dataset, batch_size: int) -> Any:
     """Yield the counts ``(chip, K, K)`` of each batch of chips, in their order."""
     description = model.description

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.data import Split
+from workbench.estimation import advise, auto_batch
 from workbench.events import Event, RunResumed
 from workbench.fitting.background import start_worker
 from workbench.fitting.interrupts import first_interrupt
@@ -47,7 +48,8 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
     """
     folder = new_folder(Path(root), name, recipe.name)
     control = Control()
-    events = train(recipe, split, folder, device=device, control=control)
+    events = train(recipe, split, folder, device=device, control=control, advise=advise,
+                   auto_batch=auto_batch)
     return _drain(Run(folder, split), events, control, device, show)
 
 
@@ -74,7 +76,8 @@ def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = N
         start_worker(run, device)
         return run
     control = Control()
-    events = train(run.recipe, run.split, run.folder, device=device, resume=True, control=control)
+    events = train(run.recipe, run.split, run.folder, device=device, resume=True, control=control,
+                   advise=advise, auto_batch=auto_batch)
     return _drain(run, events, control, device, show)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from workbench.errors import WorkbenchError
+from workbench.estimation import advise, auto_batch
 from workbench.fitting.scoring import scored
 from workbench.runs import Run
 from workbench.runs.lock import Lock
@@ -35,7 +36,8 @@ def train_and_score(run: Run, lock: Lock, device: str) -> None:
     # A machine that shuts down, or a batch system whose time is up, asks before it kills.
     signal.signal(signal.SIGTERM, lambda *_: control.stop("its process was asked to end"))
     try:
-        for _ in work(run, device=device, lock=lock, control=control):
+        for _ in work(run, device=device, lock=lock, control=control, advise=advise,
+                      auto_batch=auto_batch):
             pass
         scored(run, device)
     except WorkbenchError as error:

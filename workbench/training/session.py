@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,14 @@ from workbench.training.preview import Previews
 from workbench.training.recording import Advise, recorded
 from workbench.training.tuning import Tuning
 
+# Says what `batch_size="auto"` comes to; it lies above training, so it is handed down.
+AutoBatch = Callable[[Recipe, Split, torch.device], int]
+
 
 def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
           device: str | torch.device = "auto", resume: bool = False,
-          control: Control | None = None, advise: Advise | None = None) -> Iterator[Event]:
+          control: Control | None = None, advise: Advise | None = None,
+          auto_batch: AutoBatch | None = None) -> Iterator[Event]:
     """Train into a run folder; every event stands in its `events.jsonl` before it is yielded.
 
     What can be refused is refused by the call itself, before anything is written. The training
@@ -44,6 +48,7 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         resume: Go on from the last checkpoint instead of making the folder.
         control: How to ask for a stop, beside the files in the folder's `control/`.
         advise: Says what would fit when the memory is full.
+        auto_batch: Says what `batch_size="auto"` comes to.
 
     Yields:
         Events, the last one terminal.
@@ -58,10 +63,10 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
     target = _checked(recipe, split, device)
     run = Run(Path(folder), split)
     if resume:
-        model = _described_model(run, target)
+        model = _described_model(run, target, auto_batch)
     else:
         refuse_existing(run.folder)
-        choices = _choices(recipe, split, target)
+        choices = _choices(recipe, split, target, auto_batch)
         model = _model(recipe, split, choices)
         create(run.folder, recipe, split, {
             **choices, "device": str(target), "weights_hash": model.description.weights_hash,
@@ -89,7 +94,8 @@ def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str) -> Ru
 
 
 def work(run: Run, *, device: str, lock: Lock, control: Control,
-         advise: Advise | None = None) -> Iterator[Event]:
+         advise: Advise | None = None,
+         auto_batch: AutoBatch | None = None) -> Iterator[Event]:
     """Train a run folder that is there, as `train` does; all that goes wrong is told by the run.
 
     Args:
@@ -98,12 +104,13 @@ def work(run: Run, *, device: str, lock: Lock, control: Control,
         lock: Of the folder, held by this process and released by it.
         control: As for `train`.
         advise: As for `train`.
+        auto_batch: As for `train`.
     """
     control.follow(run.folder)
 
     def events() -> Iterator[Event]:
         target = _checked(run.recipe, run.split, device)
-        model = _described_model(run, target).to(target)
+        model = _described_model(run, target, auto_batch).to(target)
         yield from _session(run, run.recipe, run.split, model, target, True, control)
 
     return recorded(run, events(), lock=lock, advise=advise)
@@ -117,14 +124,14 @@ def _checked(recipe: AnyRecipe, split: Split, device: str | torch.device) -> tor
     return select_device(device)
 
 
-def _described_model(run: Run, device: torch.device) -> Model:
+def _described_model(run: Run, device: torch.device, auto_batch: AutoBatch | None) -> Model:
     """Build the model of a run folder; where it was never built, note what it came to."""
     said = run.resolved
     if "weights_hash" in said:
         model = _model(run.recipe, run.split, said)
         _same_backbone(run, model)
         return model
-    choices = _choices(run.recipe, run.split, device)
+    choices = _choices(run.recipe, run.split, device, auto_batch)
     model = _model(run.recipe, run.split, choices)
     complete(run.folder, {**choices, "weights_hash": model.description.weights_hash})
     return model
@@ -136,6 +143,7 @@ def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: to
     frozen = None
     if isinstance(recipe, Recipe):
         assert isinstance(model, Segmenter)
+        recipe = recipe.but(batch_size=run.resolved.get("batch_size", recipe.batch_size))
         frozen = frozen_features(model, recipe, device, run.resolved.get("precision", "fp32"))
         training = Loop(recipe, split, model, run.folder, device, run.resolved, frozen)
     else:
@@ -153,7 +161,8 @@ def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: to
             previews.write(event.epoch)
 
 
-def _choices(recipe: AnyRecipe, split: Split, device: torch.device) -> dict[str, Any]:
+def _choices(recipe: AnyRecipe, split: Split, device: torch.device,
+             auto_batch: AutoBatch | None) -> dict[str, Any]:
     """Return what the recipe leaves open and the data and the device decide."""
     data = split.train if recipe.bands is None else split.train.with_bands(recipe.bands)
     choices: dict[str, Any] = {"bands": list(data.bands)}
@@ -163,6 +172,8 @@ def _choices(recipe: AnyRecipe, split: Split, device: torch.device) -> dict[str,
     if isinstance(recipe, Recipe):
         choices["precision"] = resolve_precision(recipe.precision, device)
         choices["class_weights"] = class_weights(recipe, split.train)
+        if recipe.batch_size == "auto" and auto_batch is not None:
+            choices["batch_size"] = auto_batch(recipe, split, device)
     return choices
 
 

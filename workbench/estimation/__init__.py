@@ -1,0 +1,8 @@
+"""What a training costs, said before it starts: analysed, probed, and what would fit instead."""
+
+from __future__ import annotations
+
+from workbench.estimation.advice import advise
+from workbench.estimation.estimate import Estimate, auto_batch, estimate
+
+__all__ = ["Estimate", "advise", "auto_batch", "estimate"]
