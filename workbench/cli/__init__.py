@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 # Each registers its commands; help lists them in this order.
 # isort: off
 import workbench.cli.fitting
+import workbench.cli.estimating
 import workbench.cli.steering
 import workbench.cli.results
 import workbench.cli.machine  # noqa: F401

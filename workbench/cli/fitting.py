@@ -8,17 +8,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import workbench as wb
-from workbench.cli._app import Device, Root, app, examples, progress_bar
-from workbench.cli._recipe import RecipeCommand, assignments, make_recipe, recipe_field
-from workbench.errors import RecipeError
+from workbench.cli._app import Device, Root, app, examples
+from workbench.cli._options import (
+    Bands,
+    Baselines,
+    ChipSize,
+    Classes,
+    Data,
+    HoldOut,
+    Images,
+    Masks,
+    Number,
+    PeftOption,
+    Region,
+    Scale,
+    Set,
+    Whole,
+    Word,
+    make_recipes,
+    open_split,
+)
+from workbench.cli._recipe import RecipeCommand
 
 if TYPE_CHECKING:
-    from workbench.data import Dataset
     from workbench.runs import Run
-
-
-def _data(text: str) -> Any:
-    return typer.Option(help=text, rich_help_panel="Data")
 
 
 @app.command(epilog=examples("workbench demo", "workbench demo floods-tonight --device cpu"))
@@ -50,53 +63,19 @@ def demo(
     ),
 )
 def fit(
-    data: Annotated[str, _data("A collection of the catalogue.")] = "simulated-floods",
-    images: Annotated[
-        str | None, _data("Your own data instead: folder or pattern of GeoTIFFs.")
-    ] = None,
-    masks: Annotated[str | None, _data("Their labels, paired by name.")] = None,
-    bands: Annotated[
-        str | None, _data("Bands of your images in file order, - for one not used: BLUE,-,RED.")
-    ] = None,
-    classes: Annotated[str | None, _data("Names of the labels 0, 1, …: land,water.")] = None,
-    region: Annotated[
-        str | None, _data("Their regions: one name, a pattern such as {region}_*, or polygons.")
-    ] = None,
-    scale: Annotated[
-        float, _data("Stored value times this is reflectance: 1e-4 for Sentinel-2 and HLS.")
-    ] = 1.0,
-    chip_size: Annotated[int | None, _data("Cut images into chips of this side.")] = None,
-    hold_out: Annotated[
-        list[str] | None, _data("A region never trained on; may be repeated.")
-    ] = None,
-    backbone: Annotated[str | None, recipe_field] = None,
-    peft: Annotated[str | None, recipe_field] = None,
-    peft_option: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="NAME=VALUE of the PEFT method; may be repeated.", rich_help_panel="Recipe"
-        ),
-    ] = None,
-    decoder: Annotated[str | None, recipe_field] = None,
-    epochs: Annotated[int | None, recipe_field] = None,
-    batch_size: Annotated[int | None, recipe_field] = None,
-    learning_rate: Annotated[float | None, recipe_field] = None,
-    seed: Annotated[int | None, recipe_field] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="FIELD=VALUE of any other field of wb.Recipe.", rich_help_panel="Recipe"
-        ),
-    ] = None,
-    baselines: Annotated[
-        bool,
-        typer.Option(
-            "--baselines", help="Fit the baselines that suit the data.", rich_help_panel="Recipe"
-        ),
-    ] = False,
+    data: Data = "simulated-floods", images: Images = None, masks: Masks = None,
+    bands: Bands = None, classes: Classes = None, region: Region = None, scale: Scale = 1.0,
+    chip_size: ChipSize = None, hold_out: HoldOut = None,
+    backbone: Word = None, peft: Word = None, peft_option: PeftOption = None, decoder: Word = None,
+    epochs: Whole = None, batch_size: Word = None, learning_rate: Number = None,
+    seed: Whole = None, set_: Set = None, baselines: Baselines = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this run folder instead of a new run.")
     ] = None,
+    watch_held_out: Annotated[
+        bool,
+        typer.Option("--watch-held-out", help="Score held-out regions after every epoch too."),
+    ] = False,
     detach: Annotated[
         bool,
         typer.Option("--detach", help="Train in a process of its own and return at once."),
@@ -106,28 +85,17 @@ def fit(
     device: Device = "auto",
 ) -> None:
     """Fine-tune a backbone, or go on with a run; Ctrl-C stops after the step, with a checkpoint."""
+    given = dict(locals())
     if resume is not None:
         _say(wb.resume(resume, device=device, wait=not detach), detach)
         return
-    if images or masks:
-        dataset = _own_data(images, masks, bands, classes, region, scale, chip_size)
-    else:
-        with progress_bar("opening") as progress:
-            dataset = wb.load(data, progress=progress)
-    split = dataset.split(hold_out=hold_out or ())
+    split = open_split(given)
     print(split)
-    given = {
-        "backbone": backbone, "decoder": decoder, "epochs": epochs, "batch_size": batch_size,
-        "learning_rate": learning_rate, "seed": seed, **assignments("--set", set_),
-    }  # fmt: skip
-    changes = {field: value for field, value in given.items() if value is not None}
-    if baselines:
-        recipes = wb.baselines(dataset, **changes)
-    else:
-        recipes = [make_recipe(peft, peft_option, changes)]
     train = wb.launch if detach else wb.fit
-    for recipe in recipes:
-        _say(train(recipe, split, name=name, root=root, device=device), detach)
+    for recipe in make_recipes(given, split):
+        run = train(recipe, split, name=name, root=root, device=device,
+                    watch_held_out=watch_held_out)
+        _say(run, detach)
 
 
 def _say(run: Run, detached: bool) -> None:
@@ -135,16 +103,3 @@ def _say(run: Run, detached: bool) -> None:
     if detached:
         print(f"trains on its own: `workbench watch {run.folder}` shows it, `workbench stop "
               f"{run.folder}` ends it")
-
-
-def _own_data(
-    images: str | None, masks: str | None, bands: str | None, classes: str | None,
-    region: str | None, scale: float, chip_size: int | None,
-) -> Dataset:  # fmt: skip
-    if images is None or masks is None or bands is None:
-        raise RecipeError("Your own data need all of --images, --masks and --bands.")
-    names = [None if band in ("", "-") else band for band in bands.split(",")]
-    return wb.Dataset.from_folder(
-        images, masks, bands=names, classes=classes.split(",") if classes else None,
-        region=region, scale=scale, chip_size=chip_size,
-    )  # fmt: skip

@@ -20,7 +20,7 @@ from workbench.reprs import (
 
 if TYPE_CHECKING:
     from workbench.estimation.epochs import Times
-    from workbench.estimation.estimate import Estimate
+    from workbench.estimation.estimating import Estimate
 
 _BASIS: dict[Basis, str] = {
     "measured": "measured in real steps",
