@@ -168,6 +168,15 @@ def test_indices_are_left_out_without_their_bands_or_without_water() -> None:
     assert [recipe.name for recipe in baselines(burn)] == ["unet-scratch"]
 
 
+def test_ndwi_takes_the_broad_near_infrared_where_there_is_one() -> None:
+    both = dataset(["GREEN", "NIR_BROAD", "NIR_NARROW"], ["land", "water"])
+    ndwi = baselines(both)[0]
+    assert repr(ndwi) == "SpectralIndex(nir='NIR_BROAD')"
+    assert ndwi.to_json()["resolved"] == {"bands": ["GREEN", "NIR_BROAD"]}
+    assert SpectralIndex().bands == ("GREEN", "NIR_NARROW")
+    assert SpectralIndex(index="mndwi", nir="NIR_BROAD").bands == ("GREEN", "SWIR_1")
+
+
 def test_every_field_has_advice() -> None:
     for cls in (Recipe, SpectralIndex):
         assert all(field.description for field in cls.model_fields.values())

@@ -253,10 +253,7 @@ class Recipe(Options):
 
 
 IndexName = Literal["ndwi", "mndwi"]
-INDEX_BANDS: dict[IndexName, tuple[str, str]] = {
-    "ndwi": ("GREEN", "NIR_NARROW"),
-    "mndwi": ("GREEN", "SWIR_1"),
-}
+NearInfrared = Literal["NIR_BROAD", "NIR_NARROW"]
 
 
 class SpectralIndex(Options):
@@ -274,6 +271,12 @@ class SpectralIndex(Options):
         description="Water is above it, -1 to 1; 'tuned' chooses it on the training part.",
     )
 
+    nir: NearInfrared = Field(
+        default="NIR_NARROW",
+        description="Near infrared of NDWI; NIR_BROAD, the finer one of Sentinel-2, where the data "
+        "have it.",
+    )
+
     @field_validator("threshold", mode="before")
     @classmethod
     def _number_or_tuned(cls, threshold: Any) -> Any:
@@ -285,7 +288,7 @@ class SpectralIndex(Options):
     @property
     def bands(self) -> tuple[str, str]:
         """The two bands it needs."""
-        return INDEX_BANDS[self.index]
+        return ("GREEN", "SWIR_1" if self.index == "mndwi" else self.nir)
 
     @property
     def seed(self) -> int:
@@ -300,7 +303,8 @@ class SpectralIndex(Options):
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
-        return {"kind": self.kind, "given": self.model_dump(mode="json"), "resolved": {}}
+        given = self.model_dump(mode="json")
+        return {"kind": self.kind, "given": given, "resolved": {"bands": list(self.bands)}}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> SpectralIndex:
@@ -341,11 +345,12 @@ def baselines(dataset: Described, **changes: Any) -> list[AnyRecipe]:
         **changes: Fields of the U-Net's recipe, such as `epochs`.
     """
     water = any("water" in entry.name.lower() for entry in dataset.classes)
+    nir: NearInfrared = "NIR_BROAD" if "NIR_BROAD" in dataset.bands else "NIR_NARROW"
     indices = [
-        SpectralIndex(index=index, threshold=threshold)
-        for index, needed in INDEX_BANDS.items()
-        if water and len(dataset.classes) == 2 and set(needed) <= set(dataset.bands)
-        for threshold in (0.0, "tuned")
+        index
+        for index in (SpectralIndex(nir=nir), SpectralIndex(index="mndwi"))
+        if water and len(dataset.classes) == 2 and set(index.bands) <= set(dataset.bands)
     ]
+    tried = [index.but(threshold=value) for index in indices for value in (0.0, "tuned")]
     scratch = Recipe(backbone="unet_encoder", peft=FullFineTuning(), decoder="unet")
-    return [*indices, scratch.but(**changes)]
+    return [*tried, scratch.but(**changes)]
