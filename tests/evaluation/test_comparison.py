@@ -149,6 +149,13 @@ def test_text_marks_baselines_and_shows_intervals_verdicts_and_reasons() -> None
     assert "in region: 2 clusters: fewer than five independent places" in alone
 
 
+def test_a_run_whose_held_out_regions_were_watched_is_flagged() -> None:
+    watched = dataclasses.replace(synthetic("peeked"), watched=True)
+    said = "Held-out regions were watched while peeked trained"
+    assert said in repr(compare([LORA, watched]))
+    assert said not in repr(compare([LORA]))
+
+
 @pytest.mark.parametrize("by", ["region", "part", "class", "cluster", "date"])
 def test_every_grouping_shows_itself(by: str) -> None:
     comparison = compare([LORA, NDWI], by=by)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from tests.training.conftest import same, tensors, without_clocks
 from workbench.assembly import load_model
 from workbench.data import Dataset
-from workbench.errors import TrainingError
+from workbench.errors import SplitError, TrainingError
 from workbench.events import EpochDone, RunFailed, RunFinished, RunStarted, StepDone, WarningRaised
 from workbench.peft import LinearProbe
 from workbench.runs import open_run
@@ -93,6 +94,27 @@ def test_test_and_held_out_chips_are_never_read(split, recipe, tmp_path, monkeyp
     assert read == {*split.parts["train"], *split.parts["val"]}
 
 
+def test_held_out_regions_are_watched_on_request_and_change_nothing(split, recipe, tmp_path):
+    blind, seeing = tmp_path / "blind", tmp_path / "seeing"
+    list(train(recipe, split, blind))
+    list(train(recipe, split, seeing, watch_held_out=True))
+    watched = [event.held_out_miou_by_region for event in of(EpochDone, open_run(seeing).events())]
+    assert [list(regions) for regions in watched] == [["bolivia"]] * 3
+    assert open_run(seeing).watched_held_out
+    assert not open_run(blind).watched_held_out
+    assert "held-out regions watched while it trained" in repr(open_run(seeing))
+    one, other = (without_clocks(open_run(folder).events()) for folder in (blind, seeing))
+    assert [{**event, "held_out_miou_by_region": {}} if "val_loss" in event else event
+            for event in other] == one
+    assert same(tensors(blind / "checkpoints"), tensors(seeing / "checkpoints"))
+
+
+def test_watching_where_nothing_is_held_out_is_refused(split, recipe, tmp_path):
+    everywhere = dataclasses.replace(split, parts={**split.parts, "held_out": ()})
+    with pytest.raises(SplitError, match="watch_held_out=True, but nothing is held out"):
+        train(recipe, everywhere, tmp_path / "run", watch_held_out=True)
+
+
 def test_linear_probing_trains_the_decoder_alone(split, recipe, tmp_path):
     recipe = recipe.but(peft=LinearProbe(), learning_rate=0.1)
     events = list(train(recipe, split, tmp_path / "run"))
@@ -107,7 +129,7 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss(
     split, recipe, tmp_path, monkeypatch
 ):
     losses = iter([0.5, 0.3, 0.4, 0.35])
-    monkeypatch.setattr(loop, "validate", lambda *_: Validation(next(losses), 0.5, {}))
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(next(losses), 0.5, {}))
     saved: dict[int, dict] = {}
     for event in train(recipe.but(epochs=4), split, tmp_path / "run"):
         if isinstance(event, StepDone) and event.step in (4, 7):
@@ -121,7 +143,7 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss(
 def test_patience_ends_the_training_and_plateaus_lower_the_rate(
     split, recipe, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop, "validate", lambda *_: Validation(0.5, 0.5, {}))
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(0.5, 0.5, {}))
     recipe = recipe.but(epochs=50, patience=5, schedule=Plateau(patience=1), learning_rate=0.01)
     events = list(train(recipe, split, tmp_path / "run"))
     assert [event.lr for event in of(EpochDone, events)] == [

@@ -174,6 +174,10 @@ class Comparison:
         if any(len(entry.seeds) == 1 and not entry.first.baseline for entry in self.entries):
             notes.append("Runs trained with one seed: intervals cover places, not the luck of "
                          "training. Fit the recipe with other seeds too: recipe.but(seed=1).")
+        watched = [entry.name for entry in self.entries if any(one.watched for one in entry.seeds)]
+        if watched:
+            notes.append(f"Held-out regions were watched while {', '.join(watched)} trained: what "
+                         "was decided after a look at them makes their scores too good.")
         if not any(entry.first.baseline for entry in self.entries):
             notes.append("No baseline is among these runs: fit wb.baselines(dataset) beside them.")
         return notes

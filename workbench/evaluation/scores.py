@@ -42,6 +42,7 @@ class Scores:
         chips: One row a chip, indexed by chip id: `part` (`test` or `held_out`), `region`,
             `cluster`, `date`.
         counts: Pixels ``(chip, K, K)`` int64, true class by predicted class.
+        watched: Whether the scores of held-out regions were shown while it trained.
     """
 
     run: str
@@ -55,6 +56,7 @@ class Scores:
     classes: tuple[str, ...]
     chips: pd.DataFrame
     counts: Counts
+    watched: bool = False
 
     @functools.cached_property
     def in_region(self) -> Estimate:
@@ -159,13 +161,15 @@ class Scores:
 
 
 _FACTS = ("run", "method", "baseline", "seed", "recipe_key", "trainable_parameters", "dataset",
-          "simulated", "classes")
+          "simulated", "classes", "watched")
 
 
 def _from_json(data: Mapping[str, Any]) -> Scores:
     if data["format"] != FORMAT:
         raise ValueError(f"format {data['format']}")
-    facts = {name: data[name] for name in _FACTS}
+    # Before it could be chosen, nobody watched.
+    facts = {name: data[name] for name in _FACTS if name != "watched"}
+    facts["watched"] = data.get("watched", False)
     facts["classes"] = classes = tuple(facts["classes"])
     chips = pd.DataFrame(dict(data["chips"])).set_index("chip_id")[list(CHIP_COLUMNS)]
     counts = np.asarray(data["counts"], np.int64).reshape(len(chips), len(classes), len(classes))

@@ -102,12 +102,12 @@ def _path(run: Run, split: Split | None) -> Path:
     return run.folder / FOLDER / f"scores-{name}-{key}.json"
 
 
-@torch.inference_mode()
 def _batch_size(run: Run) -> int:
     asked = getattr(run.recipe, "batch_size", _BATCH_SIZE)
     return int(run.resolved["batch_size"]) if asked == "auto" else asked
 
 
+@torch.inference_mode()
 def _confusions(model: Model, dataset: Dataset, batch_size: int) -> Any:
     """Yield the counts ``(chip, K, K)`` of each batch of chips, in their order."""
     description = model.description
@@ -170,6 +170,7 @@ def _scores(run: Run, split: Split, parts: dict[str, Dataset], counts: Counts) -
         trainable_parameters=started[-1].trainable_parameters if started else None,
         dataset=info.name, simulated=info.simulated,
         classes=tuple(entry.name for entry in run.classes), chips=chips, counts=counts,
+        watched=run.watched_held_out,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from workbench.training import prepare
 
 
 def launch(recipe: AnyRecipe, split: Split, *, name: str | None = None,
-           root: str | Path = "runs", device: str = "auto") -> Run:
+           root: str | Path = "runs", device: str = "auto", watch_held_out: bool = False) -> Run:
     """Train a recipe on a split in a process of its own, and return the run at once.
 
     The process does what `wb.fit` does, scoring included, and goes on when the notebook's kernel
@@ -33,6 +33,7 @@ def launch(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         name: Name of the run's folder; one that is free is made from the recipe.
         root: Folder of the runs.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        watch_held_out: As for `wb.fit`.
 
     Returns:
         The run, `starting`. What the process finds wrong is told by the run: its state is
@@ -45,7 +46,8 @@ def launch(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         DataError: The recipe has metadata that a chip lacks.
         RecipeError: There is no such device.
     """
-    run = prepare(recipe, split, new_folder(Path(root), name, recipe.name), device=device)
+    run = prepare(recipe, split, new_folder(Path(root), name, recipe.name), device=device,
+                  watch_held_out=watch_held_out)
     start_worker(run, device)
     return run
 

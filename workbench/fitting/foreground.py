@@ -19,7 +19,8 @@ from workbench.training import Control, train
 
 
 def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
-        root: str | Path = "runs", device: str = "auto", show: bool | None = None) -> Run:
+        root: str | Path = "runs", device: str = "auto", watch_held_out: bool = False,
+        show: bool | None = None) -> Run:
     """Train a recipe on a split, score it, and return the run.
 
     The best checkpoint, chosen by the validation loss on training regions, is scored once on
@@ -32,6 +33,8 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         name: Name of the run's folder; one that is free is made from the recipe.
         root: Folder of the runs.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        watch_held_out: Score held-out regions after every epoch too. Nothing is chosen by them,
+            but you see them; the run keeps that, and `wb.compare` says it.
         show: True shows progress, False nothing, None shows it where a person looks on (a
             notebook or a terminal).
 
@@ -48,8 +51,8 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
     """
     folder = new_folder(Path(root), name, recipe.name)
     control = Control()
-    events = train(recipe, split, folder, device=device, control=control, advise=advise,
-                   auto_batch=auto_batch)
+    events = train(recipe, split, folder, device=device, control=control,
+                   watch_held_out=watch_held_out, advise=advise, auto_batch=auto_batch)
     return _drain(Run(folder, split), events, control, device, show)
 
 

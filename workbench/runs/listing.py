@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -15,6 +16,9 @@ _COLUMNS = (
     "state", "epochs", "validation mIoU", "mIoU in region", "mIoU held out",
     "trainable parameters", "peak memory", "time",
 )  # fmt: skip
+
+# Why a run failed may be long; its own repr says all of it.
+_STATE_WIDTH = 60
 
 
 class RunList(Sequence[Run]):
@@ -67,4 +71,5 @@ def _cells(run: Run) -> list[str]:
         facts = run.facts()
     except WorkbenchError as error:  # one damaged folder must not hide the others
         return [str(error), *["–"] * (len(_COLUMNS) - 1)]
+    facts["state"] = textwrap.shorten(facts["state"], _STATE_WIDTH, placeholder=" …")
     return [facts.get(column, "–") for column in _COLUMNS]

@@ -107,6 +107,11 @@ class Run:
         return tuple(self.resolved["bands"])
 
     @property
+    def watched_held_out(self) -> bool:
+        """Return whether scores of held-out regions were shown while it trained."""
+        return bool(self.resolved.get("watch_held_out", False))
+
+    @property
     def state(self) -> str:
         """Return how the run stands now.
 
@@ -243,6 +248,8 @@ class Run:
                 f"{readable_count(started.trainable_parameters)} of "
                 f"{readable_count(started.total_parameters)}"
             )
+        if self.watched_held_out:
+            facts["held-out regions"] = "watched while it trained"
         facts["peak memory"] = _peak(events)
         facts["time"] = readable_duration(self.duration_s())
         facts["folder"] = str(self.folder)

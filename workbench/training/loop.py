@@ -39,11 +39,11 @@ from workbench.runs import checkpoints
 from workbench.training import checkpoint
 from workbench.training.control import Control, Interrupted
 from workbench.training.features import Frozen, open_loader
-from workbench.training.loader import Batch, fits_in_memory
+from workbench.training.loader import Batch, Loader, fits_in_memory
 from workbench.training.meters import Clock, Memory
 from workbench.training.objective import Objective
 from workbench.training.step import Step, StepLoss
-from workbench.training.validation import validate
+from workbench.training.validation import Validation, validate
 
 
 class Loop:
@@ -51,11 +51,12 @@ class Loop:
 
     Args:
         recipe: How to train.
-        split: The parts; `train` and `val` are read, the others never.
+        split: The parts; `train` and `val` are read, `held_out` where it is watched.
         model: On its device already.
         folder: The run folder; checkpoints go there.
         device: Where the model is.
-        choices: What the recipe left open: `precision`, and `class_weights` where there are any.
+        choices: What the recipe left open: `precision`, `class_weights` where there are any, and
+            `watch_held_out`.
         frozen: Gives the features of a frozen backbone; without it every batch goes through it.
     """
 
@@ -67,14 +68,18 @@ class Loop:
         self.device = device
         self.progress = checkpoint.Progress()
         self._folder = folder / checkpoints.CHECKPOINTS
-        train, val = (part.with_bands(model.bands) for part in (split.train, split.val))
+        held_out = [split.held_out] if choices.get("watch_held_out") else []
+        train, val, *watched = (
+            part.with_bands(model.bands) for part in (split.train, split.val, *held_out)
+        )
         self._frozen = frozen
         load = functools.partial(
-            open_loader, batch_size=recipe.chips_at_once, cache=fits_in_memory(train, val),
-            encode=encoder(model), frozen=frozen,
+            open_loader, batch_size=recipe.chips_at_once, encode=encoder(model), frozen=frozen,
+            cache=fits_in_memory(train, val, *watched),
         )
         # Validation needs its features every epoch, training one of eight: it goes first.
         self._train, self._val = load(train, leaving=len(val)), load(val)
+        self._watched = load(watched[0]) if watched else None
         # Runs of before there was a choice are in fp32.
         self._precision = choices.get("precision", "fp32")
         self._objective = Objective.of(recipe, choices.get("class_weights"), device)
@@ -223,10 +228,12 @@ class Loop:
         """Validate; the schedule and the patience go by what comes of it."""
         progress, begun = self.progress, time.perf_counter()
         lr = self._lr(progress.step - 1)
-        scored = validate(self.model, self._val, self.device, self._objective, self._precision,
-                          before_batch=control.interrupt)
+        scored = self._validated(self._val, control)
         if not math.isfinite(scored.loss):
             raise TrainingError(_not_finite("validation", progress.step, lr))
+        watched = (
+            {} if self._watched is None else self._validated(self._watched, control).miou_by_region
+        )
         best = scored.loss < min(progress.val_losses, default=math.inf)
         progress.val_losses.append(scored.loss)
         now = time.perf_counter()
@@ -234,12 +241,16 @@ class Loop:
         event = EpochDone(
             **self._now(), train_loss=progress.loss_sum / max(progress.pixels, 1),
             val_loss=scored.loss, val_miou=scored.miou, val_miou_by_region=scored.miou_by_region,
-            lr=lr, best=best, duration_s=now - self._epoch_begun,
+            held_out_miou_by_region=watched, lr=lr, best=best, duration_s=now - self._epoch_begun,
             eta_s=self._clock.eta_s(progress.step, progress.epoch + 1),
         )
         progress.epoch += 1
         progress.loss_sum, progress.pixels, progress.epoch_s = 0.0, 0, 0.0
         return event
+
+    def _validated(self, loader: Loader, control: Control) -> Validation:
+        return validate(self.model, loader, self.device, self._objective, self._precision,
+                        before_batch=control.interrupt)
 
     def _save_last(self) -> None:
         self.progress.duration_s = time.perf_counter() - self._begun

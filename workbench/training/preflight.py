@@ -32,6 +32,19 @@ def check_split(split: Split) -> None:
             raise SplitError(f"The part {name!r} has no labelled pixel ({split!r}). {_REMEDY}")
 
 
+def require_held_out(split: Split) -> None:
+    """Refuse to watch held-out regions where there are none.
+
+    Raises:
+        SplitError: The split holds out nothing.
+    """
+    if not split.parts["held_out"]:
+        raise SplitError(
+            f"watch_held_out=True, but nothing is held out ({split!r}). Hold a region out: "
+            "dataset.split(hold_out=[…]), or leave watch_held_out away."
+        )
+
+
 def require_reopening(dataset: Dataset) -> None:
     """Refuse a dataset that another process cannot open from its files.
 

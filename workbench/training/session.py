@@ -22,7 +22,12 @@ from workbench.training.features import frozen_features
 from workbench.training.loop import Loop
 from workbench.training.objective import class_weights
 from workbench.training.precision import resolve_precision
-from workbench.training.preflight import audited, check_split, require_reopening
+from workbench.training.preflight import (
+    audited,
+    check_split,
+    require_held_out,
+    require_reopening,
+)
 from workbench.training.preview import Previews
 from workbench.training.recording import Advise, recorded
 from workbench.training.tuning import Tuning
@@ -33,8 +38,8 @@ AutoBatch = Callable[[Recipe, Split, torch.device], int]
 
 def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
           device: str | torch.device = "auto", resume: bool = False,
-          control: Control | None = None, advise: Advise | None = None,
-          auto_batch: AutoBatch | None = None) -> Iterator[Event]:
+          watch_held_out: bool = False, control: Control | None = None,
+          advise: Advise | None = None, auto_batch: AutoBatch | None = None) -> Iterator[Event]:
     """Train into a run folder; every event stands in its `events.jsonl` before it is yielded.
 
     What can be refused is refused by the call itself, before anything is written. The training
@@ -42,10 +47,13 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
 
     Args:
         recipe: What to train.
-        split: What to train on: `train` and `val` are read, `test` and `held_out` never.
+        split: What to train on: `train` and `val` are read, `test` never, `held_out` only to be
+            watched.
         folder: The run folder; made here, or there already when resuming.
         device: Where to compute.
         resume: Go on from the last checkpoint instead of making the folder.
+        watch_held_out: Score held-out regions after every epoch, to be seen and never chosen by;
+            a new run keeps it.
         control: How to ask for a stop, beside the files in the folder's `control/`.
         advise: Says what would fit when the memory is full.
         auto_batch: Says what `batch_size="auto"` comes to.
@@ -60,7 +68,7 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         DataError: The recipe has metadata that a chip lacks.
         TrainingError: Training broke off (raised after the `run_failed` event).
     """
-    target = _checked(recipe, split, device)
+    target = _checked(recipe, split, device, watch_held_out)
     run = Run(Path(folder), split)
     if resume:
         model = _described_model(run, target, auto_batch)
@@ -70,6 +78,7 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         model = _model(recipe, split, choices)
         create(run.folder, recipe, split, {
             **choices, "device": str(target), "weights_hash": model.description.weights_hash,
+            **_watching(watch_held_out),
         })  # fmt: skip
     control = control or Control()
     control.follow(run.folder)
@@ -77,7 +86,8 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
     return recorded(run, events, advise=advise)
 
 
-def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str) -> Run:
+def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str,
+            watch_held_out: bool = False) -> Run:
     """Make a run folder for `work`, refusing what can be refused in an instant.
 
     Raises:
@@ -86,11 +96,17 @@ def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str) -> Ru
         DataError: The recipe has metadata that a chip lacks.
         RecipeError: There is no such device.
     """
-    target = _checked(recipe, split, device)
+    target = _checked(recipe, split, device, watch_held_out)
     require_reopening(split.dataset)
     data = split.train if recipe.bands is None else split.train.with_bands(recipe.bands)
-    create(folder, recipe, split, {"bands": list(data.bands), "device": str(target)})
+    create(folder, recipe, split, {
+        "bands": list(data.bands), "device": str(target), **_watching(watch_held_out),
+    })  # fmt: skip
     return Run(folder, split)
+
+
+def _watching(watch_held_out: bool) -> dict[str, Any]:
+    return {"watch_held_out": True} if watch_held_out else {}
 
 
 def work(run: Run, *, device: str, lock: Lock, control: Control,
@@ -116,8 +132,11 @@ def work(run: Run, *, device: str, lock: Lock, control: Control,
     return recorded(run, events(), lock=lock, advise=advise)
 
 
-def _checked(recipe: AnyRecipe, split: Split, device: str | torch.device) -> torch.device:
+def _checked(recipe: AnyRecipe, split: Split, device: str | torch.device,
+             watch_held_out: bool = False) -> torch.device:
     check_split(split)
+    if watch_held_out:
+        require_held_out(split)
     require_metadata(recipe, split.dataset)
     if isinstance(recipe, Recipe):
         class_weights(recipe, split.train)
