@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from workbench.runs import Run, list_runs, open_run
     from workbench.schedules import Cosine, Plateau
     from workbench.training.features import clear_features
+    from workbench.widgets.configure import configure
     from workbench.widgets.dashboard import dashboard
 
 # fmt: off
@@ -73,6 +74,7 @@ _NAMES = {
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
     "workbench.prediction": ("predict", "to_cog"),
     "workbench.plots": ("plot",),
+    "workbench.widgets.configure": ("configure",),
     "workbench.widgets.dashboard": ("dashboard",),
     "workbench.checkup": ("doctor",),
     "workbench.training.features": ("clear_features",),
@@ -91,7 +93,7 @@ __all__ = [
     "estimate", "Estimate", "fit", "launch", "resume", "Run", "open_run", "list_runs",
     "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
-    "predict", "to_cog", "plot", "dashboard",
+    "predict", "to_cog", "plot", "configure", "dashboard",
     "doctor", "clear_features", "errors",
 ]  # fmt: skip
 

@@ -92,10 +92,11 @@ def _blocks(plain: Segmenter, model: Segmenter, method: str) -> list[Part]:
     for (counts, _), group in groupby(enumerate(kinds), key=lambda entry: entry[1]):
         indices = tuple(index for index, _ in group)
         total, trained, added = (number * len(indices) for number in counts)
-        span = f"{indices[0]}–{indices[-1]}" if len(indices) > 1 else f"{indices[0]}"
+        first, last = indices[0], indices[-1]
+        name = f"blocks {first}–{last}" if last > first else f"block {first}"
         note = f"{method}, {readable_count(added)} parameters" if added else ""
-        layers = _layers(plain.backbone, before[indices[0]], after[indices[0]])
-        parts.append(Part(f"blocks {span}", total, trained, added, note, indices, tuple(layers)))
+        layers = _layers(plain.backbone, before[first], after[first])
+        parts.append(Part(name, total, trained, added, note, indices, tuple(layers)))
     return parts
 
 
