@@ -127,7 +127,8 @@ def require_bare(backbone: Any) -> None:
     """Raise an error if a backbone carries an adapter already."""
     for module in backbone.modules():
         # By its module's name, because Hugging Face peft takes seconds to import.
-        if isinstance(module, Graft) or type(module).__module__.startswith("peft."):
+        origins = [base.__module__ for base in type(module).__mro__]
+        if isinstance(module, Graft) or any(name.startswith("peft.") for name in origins):
             raise RecipeError(
                 f"{backbone.name!r} already carries an adapter. Remove it first, or load the "
                 "backbone again."

@@ -11,6 +11,7 @@ from torch import Tensor
 from workbench.peft import Adapter
 from workbench.peft._adapter_file import read_tensors, write_tensors
 from workbench.peft._graft import require_bare
+from workbench.peft._lean_linear import note_gelus
 from workbench.peft._split_qkv import fuse_qkv, split_qkv
 
 
@@ -32,14 +33,14 @@ class Injected(Adapter):
         if split:
             split_qkv(backbone)
         self.peft_model: Any = peft.PeftModel(backbone, config)
+        self._handles = note_gelus(backbone)
 
     def tensors(self) -> dict[str, Tensor]:
         return peft.get_peft_model_state_dict(self.peft_model)
 
     def merge(self) -> None:
         self.peft_model.merge_and_unload()
-        fuse_qkv(self.backbone)
-        self.backbone.requires_grad_(True)
+        self._tidy()
 
     def save(self, folder: Path) -> None:
         self.peft_model.peft_config["default"].save_pretrained(str(folder))
@@ -57,5 +58,10 @@ class Injected(Adapter):
 
     def remove(self) -> None:
         self.peft_model.unload()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        for handle in self._handles:
+            handle.remove()
         fuse_qkv(self.backbone)
         self.backbone.requires_grad_(True)

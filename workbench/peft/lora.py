@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
+from torch import nn
 
 from workbench.peft import Backbone, register
 from workbench.peft._roles import Roles, Tuner, target_paths
@@ -64,7 +65,9 @@ class LoRA(Tuner):
         """Return peft's configuration for the targeted layers of a backbone."""
         import peft
 
-        return peft.LoraConfig(
+        from workbench.peft._lean_linear import LeanLinear
+
+        config = peft.LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
@@ -74,3 +77,6 @@ class LoRA(Tuner):
             init_lora_weights="gaussian" if self.initialization == "gaussian" else True,
             target_modules=target_paths(backbone, self.targets),
         )
+        if not self.dora:
+            config._register_custom_module({nn.Linear: LeanLinear})
+        return config

@@ -16,6 +16,7 @@ from torch import nn
 from workbench.assembly import Model, load_model, select_device
 from workbench.data import ClassInfo
 from workbench.errors import RecipeError, RunError
+from workbench.models.arithmetic import quick_float32
 from workbench.prediction.blending import Corner, Forward, Pixels, Tiling, blended_rows
 from workbench.prediction.grid import Grid
 from workbench.prediction.metadata import Metadata, window_metadata
@@ -144,6 +145,7 @@ def _forward(model: nn.Module, metadata: Metadata | None) -> Forward:
     device = next((tensor.device for tensor in tensors), torch.device("cpu"))
 
     @torch.inference_mode()
+    @quick_float32()
     def forward(windows: Pixels, corners: Sequence[Corner]) -> Pixels:
         coords = () if metadata is None else (
             None if entry is None else entry.to(device) for entry in metadata(corners))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from workbench.models.arithmetic import quick_float32
 from workbench.models.recompute import recompute_sections
 from workbench.models.segmenter import Segmenter
 from workbench.recipe import Recipe
@@ -81,6 +82,7 @@ class Step:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
+    @quick_float32()
     def take(self, batches: Sequence[Batch], seed: int) -> StepLoss:
         """Start one step over several batches; a GPU is still computing when this returns.
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from workbench import metrics
+from workbench.models.arithmetic import quick_float32
 from workbench.training.loader import Loader
 from workbench.training.objective import Objective, confusion_by_region
 from workbench.training.precision import Precision, autocast
@@ -24,6 +25,7 @@ class Validation(NamedTuple):
     miou_by_region: dict[str, float | None]
 
 
+@quick_float32()
 def validate(model: nn.Module, loader: Loader, device: torch.device,
              objective: Objective | None = None, precision: Precision = "fp32", *,
              before_batch: Callable[[], None] = lambda: None) -> Validation:

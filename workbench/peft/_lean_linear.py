@@ -1,0 +1,93 @@
+"""Hugging Face peft's LoRA layer, trained with less memory and fewer passes over it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from peft.tuners import lora
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from workbench.peft._graft import Handle
+
+
+def note_gelus(backbone: nn.Module) -> list[Handle]:
+    """Let the results of a backbone's GELUs tell what they come from."""
+    gelus = [module for module in backbone.modules() if isinstance(module, nn.GELU)]
+    return [gelu.register_forward_hook(_note) for gelu in gelus]
+
+
+def _note(gelu: nn.GELU, args: tuple[Tensor], result: Tensor) -> None:
+    if not torch.compiler.is_compiling():
+        result.gelu_of = (gelu.approximate, args[0])  # type: ignore[attr-defined]
+
+
+class LeanLinear(lora.Linear):
+    """peft's layer, whose backward pass keeps nothing that it can compute again.
+
+    Of the dropped input peft keeps a copy and its mask in float32; here it is the input, which
+    layers on the same tokens share, and a mask of bytes. Of an input that comes from a GELU it is
+    that of the GELU, which keeps it too. Results agree to rounding; without gradients, and
+    compiled, it is peft's own.
+    """
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Return ``(..., outputs)`` from ``(..., inputs)``."""
+        plain = not torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if plain or self.disable_adapters or self.merged:
+            return super().forward(x, *args, **kwargs)
+        (name,) = self.active_adapters
+        base, down, up = self.base_layer, self.lora_A[name].weight, self.lora_B[name].weight
+        share = getattr(self.lora_dropout[name], "p", 0.0) if self.training else 0.0
+        kept = None
+        if share:
+            kept = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - share)
+        scale = self.scaling[name] / (1 - share)
+        approximate, before = getattr(x, "gelu_of", (None, None))
+        tensors = [x, base.weight, base.bias, down, up]
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+            tensors = [entry if entry is None else entry.to(dtype) for entry in tensors]
+        return _Updated.apply(*tensors, kept, scale, before, approximate)
+
+
+class _Updated(torch.autograd.Function):
+    """A frozen linear layer and its low-rank update, the update added where the result lies."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor,
+        kept: Tensor | None, scale: float, before: Tensor | None, approximate: str | None,
+    ) -> Tensor:  # fmt: skip
+        inner = functional.linear(_dropped(x, kept), down)
+        result = functional.linear(x, weight, bias)
+        result.flatten(0, -2).addmm_(inner.flatten(0, -2), up.T, alpha=scale)
+        source = x if before is None else before
+        ctx.save_for_backward(source, weight, down, up, kept, inner)
+        ctx.scale, ctx.approximate = scale, approximate
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, down, up, kept, inner = ctx.saved_tensors
+        if ctx.approximate is not None:
+            x = functional.gelu(x, approximate=ctx.approximate).to(inner.dtype)
+        into_x = gradient @ weight if ctx.needs_input_grad[0] else None
+        gradient = gradient.flatten(0, -2)
+        into_inner = ctx.scale * (gradient @ up)
+        into_up = ctx.scale * (gradient.T @ inner.flatten(0, -2))
+        into_down = into_inner.T @ _dropped(x, kept).flatten(0, -2)
+        if into_x is not None:
+            flat = into_x.flatten(0, -2)
+            if kept is None:
+                flat.addmm_(into_inner, down)
+            else:
+                flat += (into_inner @ down).mul_(kept.flatten(0, -2))
+        return into_x, None, None, into_down, into_up, None, None, None, None
+
+
+def _dropped(x: Tensor, kept: Tensor | None) -> Tensor:
+    return x if kept is None else x * kept
