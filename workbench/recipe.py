@@ -46,7 +46,7 @@ class Recipe(Options):
     epochs: int = Field(default=100, ge=1, description="Most epochs to train.")
     batch_size: int | Literal["auto"] = Field(
         default=8,
-        description="Chips computed at once; 'auto' takes as many as fit, the largest power of two.",
+        description="Chips computed at once; 'auto' takes as many as fit, a power of two.",
     )
     accumulate: int = Field(
         default=1, ge=1, description="Batches in one step: more chips a step in the same memory."

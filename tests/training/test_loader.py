@@ -89,6 +89,28 @@ def test_a_reader_that_leaves_early_leaves_no_thread(loader):
     assert threading.active_count() == before
 
 
+def test_readers_are_only_a_few_batches_ahead(split, monkeypatch):
+    loader = Loader(split.train, 1, cache=False)
+    reads: list[str] = []
+    read = type(split.train).read
+    monkeypatch.setattr(
+        type(split.train), "read", lambda self, chip: reads.append(chip) or read(self, chip)
+    )
+    batches = loader.in_order()
+    next(batches)
+    batches.close()
+    assert len(reads) <= 1 + module._AHEAD
+    assert len(reads) < len(split.train)
+
+
+def test_an_error_of_one_chip_leaves_no_thread(split, monkeypatch):
+    before = threading.active_count()
+    monkeypatch.setattr(type(split.train), "read", lambda self, chip: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        next(Loader(split.train, 4, cache=True).in_order())
+    assert threading.active_count() == before
+
+
 def test_what_does_not_fit_is_not_kept(split, monkeypatch):
     assert fits_in_memory(split.train, split.val)
     monkeypatch.setattr(module, "CACHE_BYTES", 12 * 32 * 32 * 26)

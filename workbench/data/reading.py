@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,8 @@ from workbench.data.chipping import ChipWindow
 from workbench.data.info import DatasetInfo
 from workbench.data.raster import open_raster, read_window
 from workbench.errors import LabelError
+
+_UNKNOWN = -2
 
 Pixels = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.bool_]]
 
@@ -61,16 +65,38 @@ def class_indices(labels: npt.NDArray, info: DatasetInfo, file_nodata: float | N
     Raises:
         LabelError: Other values; names them, the file and what was expected.
     """
-    indices = np.full(labels.shape, -1, np.int64)
-    known = ~np.isfinite(labels) if labels.dtype.kind == "f" else np.zeros(labels.shape, bool)
-    for value in (*info.no_label, *(() if file_nodata is None else (file_nodata,))):
-        known |= labels == value
-    for index, value in enumerate(info.class_values):
-        here = labels == value
-        indices[here] = index
-        known |= here
-    if not known.all():
-        raise _unknown_labels(np.unique(labels[~known]), info, path)
+    nodata = () if file_nodata is None else (file_nodata,)
+    said = tuple(info.class_values), (*info.no_label, *nodata)
+    if labels.dtype.kind in "iu" and labels.dtype.itemsize <= 2:
+        # Of so few possible values all are looked at once; then each pixel is one look-up.
+        unsigned = labels.view(f"u{labels.dtype.itemsize}")
+        indices: npt.NDArray[np.int64] = _table(labels.dtype.str, *said)[unsigned]
+    else:
+        indices = _indices(labels, *said)
+    unknown = indices == _UNKNOWN
+    if unknown.any():
+        raise _unknown_labels(np.unique(labels[unknown]), info, path)
+    return indices
+
+
+@functools.lru_cache(maxsize=16)
+def _table(dtype: str, classes: tuple[int, ...], no_label: tuple[float, ...]) -> npt.NDArray:
+    """Return the class index of every value of an integer type, in the order of its bits."""
+    size = np.dtype(dtype).itemsize
+    values = np.arange(256**size, dtype=f"u{size}").view(dtype)
+    return _indices(values, classes, no_label)
+
+
+def _indices(labels: npt.NDArray, classes: tuple[int, ...], no_label: tuple[float, ...],
+             ) -> npt.NDArray[np.int64]:
+    """Return class indices, -1 where there is no label, `_UNKNOWN` for values that mean neither."""
+    indices = np.full(labels.shape, _UNKNOWN, np.int64)
+    if labels.dtype.kind == "f":
+        indices[~np.isfinite(labels)] = -1
+    for value in no_label:
+        indices[labels == value] = -1
+    for index, value in enumerate(classes):
+        indices[labels == value] = index
     return indices
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
+import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,10 @@ from workbench.training import augment
 
 # Chips below this stay in memory after their first epoch.
 CACHE_BYTES = 2 * 1000**3
+# Batches that are read while the model computes one.
 _AHEAD = 2
+# Reading and numpy let go of the GIL; beyond four, disks and open files are what is short.
+_READERS = min(4, os.cpu_count() or 1)
 
 
 # Image and mask of a chip.
@@ -73,7 +77,12 @@ class Loader:
         batch_size: Chips a batch; the last one of an epoch may be smaller.
         cache: Keep what was read; the caller knows whether it fits.
         encode: Makes the metadata of a model that is told when and where chips were taken.
+
+    Attributes:
+        readers: Threads that read chips.
     """
+
+    readers: ClassVar[int] = _READERS
 
     def __init__(self, dataset: Dataset, batch_size: int, *, cache: bool,
                  encode: Encode | None = None) -> None:
@@ -116,29 +125,46 @@ class Loader:
 
     def _batches(self, chunks: Sequence[Sequence[str]], symmetries: dict[str, int],
                  ) -> Iterator[Batch]:
-        """Prepare the next batches in a thread (reading and numpy let go of the GIL)."""
-        with concurrent.futures.ThreadPoolExecutor(1, "workbench-loader") as pool:
-            waiting: collections.deque[concurrent.futures.Future[Batch]] = collections.deque()
+        """Prepare the next batches in threads; what is ready comes in order."""
+        pool = ThreadPoolExecutor(self.readers, "workbench-loader")
+        waiting: collections.deque[Callable[[], Batch]] = collections.deque()
+        try:
             for chunk in chunks:
-                waiting.append(pool.submit(self._batch, chunk, symmetries))
+                waiting.append(self._begin(pool, chunk, symmetries))
                 if len(waiting) > _AHEAD:
-                    yield waiting.popleft().result()
+                    yield waiting.popleft()()
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting.popleft()()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _batch(self, chip_ids: Sequence[str], symmetries: dict[str, int]) -> Batch:
-        images, masks = [], []
-        for chip_id in chip_ids:
-            image, mask = self._chip(chip_id)
-            images.append(augment.transform(image, symmetries.get(chip_id, 0)))
-            masks.append(augment.transform(mask, symmetries.get(chip_id, 0)))
+    def _begin(self, pool: ThreadPoolExecutor, chip_ids: Sequence[str],
+               symmetries: dict[str, int]) -> Callable[[], Batch]:
+        """Let readers fill a batch, chip by chip, and return what waits for it."""
+        count, shape = len(chip_ids), self.dataset.info.chip_shape
+        image = np.empty((count, len(self.dataset.bands), *shape), np.float32)
+        mask = np.empty((count, *shape), np.int64)
+        reading = [
+            pool.submit(self._fill, image[place], mask[place], chip_id, symmetries.get(chip_id, 0))
+            for place, chip_id in enumerate(chip_ids)
+        ]
+        return lambda: self._filled(chip_ids, image, mask, reading)
+
+    def _fill(self, image: npt.NDArray, mask: npt.NDArray, chip_id: str, symmetry: int) -> None:
+        for place, pixels in zip((image, mask), self._chip(chip_id), strict=True):
+            place[...] = augment.transform(pixels, symmetry)
+
+    def _filled(self, chip_ids: Sequence[str], image: npt.NDArray, mask: npt.NDArray,
+                reading: Sequence[Future[None]]) -> Batch:
+        for read in reading:
+            read.result()
         time, location = self._metadata(chip_ids)
-        return self._joined(chip_ids, masks, image=torch.from_numpy(np.stack(images)),
-                            time=time, location=location)
+        return self._joined(chip_ids, mask, image=torch.from_numpy(image), time=time,
+                            location=location)
 
-    def _joined(self, chip_ids: Sequence[str], masks: Sequence[npt.NDArray], *, image: Tensor,
-                **more: Any) -> Batch:
-        mask = np.stack(masks).astype(np.int64)
+    def _joined(self, chip_ids: Sequence[str], masks: Sequence[npt.NDArray] | npt.NDArray, *,
+                image: Tensor, **more: Any) -> Batch:
+        mask = np.asarray(masks, np.int64)
         return Batch(
             image=image,
             mask=torch.from_numpy(mask),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -146,12 +147,19 @@ class FeatureLoader(Loader):
         leaving: Keep features only if so many more would find room.
     """
 
+    # One reads features as fast as a decoder trains on them.
+    readers = 1
+
     def __init__(self, dataset: Dataset, batch_size: int, *, cache: bool,
                  encode: Encode | None = None, frozen: Frozen, leaving: int = 0) -> None:
         super().__init__(dataset, batch_size, cache=cache, encode=encode)
         self._frozen = frozen
         self._leaving = leaving
         self._names = ChipNames(dataset, told=encode is not None)
+
+    def _begin(self, pool: ThreadPoolExecutor, chip_ids: Sequence[str],
+               symmetries: dict[str, int]) -> Callable[[], Batch]:
+        return pool.submit(self._batch, chip_ids, symmetries).result
 
     def _batch(self, chip_ids: Sequence[str], symmetries: dict[str, int]) -> Batch:
         turns = [symmetries.get(chip_id, 0) for chip_id in chip_ids]
