@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from workbench.assembly import Diagram, Model, describe, save_model
 from workbench.assembly.shapes import Box, Drawing, Words, fitted
@@ -178,3 +179,10 @@ def test_what_a_recipe_says_is_escaped_in_the_drawing() -> None:
 def test_long_words_are_cut_and_short_ones_are_not() -> None:
     assert fitted("trained", 100) == "trained"
     assert fitted("NIR_NARROW, SWIR_1", 60).endswith("…")
+
+
+def test_drawing_leaves_random_numbers_alone() -> None:
+    before = torch.get_rng_state()
+    for kind in METHODS:
+        describe(Recipe(peft=kind))
+        assert torch.equal(torch.get_rng_state(), before)

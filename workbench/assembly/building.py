@@ -260,6 +260,10 @@ def _bands(recipe: AnyRecipe, bands: Sequence[str]) -> tuple[str, ...]:
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Draw from `seed` inside, and leave the caller's random state as it was."""
+    if torch.get_default_device().type == "meta":
+        # Nothing is drawn, and a form may do it in a thread beside a training.
+        yield
+        return
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import torch
-
+from workbench.assembly.choices import backbone_skeleton
 from workbench.models import hub
-from workbench.models.backbones import BACKBONES, FAMILIES, Backbone
+from workbench.models.backbones import BACKBONES
 from workbench.models.decoders import DECODERS
 from workbench.peft import METHODS, fitting_methods
 from workbench.reprs import html_card, html_table, readable_bytes, readable_count, text_table
@@ -74,21 +72,8 @@ def repr_defaults(options: type) -> str:
     return f"{options.__name__}({shown})"
 
 
-@cache
-def _skeleton(name: str) -> Backbone:
-    """Return the backbone without any memory for its weights."""
-    facts = BACKBONES[name]
-    size = facts.image_size
-    with torch.device("meta"):
-        model = FAMILIES[facts.family](
-            bands=facts.bands, image_size=(size, size), coords=facts.coords, **facts.architecture
-        )
-    model.name = name
-    return model
-
-
 def _backbone_row(name: str) -> dict[str, Any]:
-    facts, model = BACKBONES[name], _skeleton(name)
+    facts, model = BACKBONES[name], backbone_skeleton(name)
     weights, checked, size = "shipped" if facts.shipped else "none", "–", None
     if facts.source:
         weights, checked = facts.source.repo, hub.standing(facts.source)

@@ -13,14 +13,15 @@ STYLE = """<style>
 .wb-form .wb-field .widget-label { width: auto; text-align: left; font-weight: 600;
   height: 22px; line-height: 22px; }
 .wb-form .wb-field { margin: 0 0 10px; overflow: visible; }
-.wb-form .wb-options { max-height: 640px; overflow-y: auto; padding-right: 10px; }
+.wb-form .wb-options { max-height: 640px; overflow-y: auto; padding: 0 10px 8px 0;
+  border-bottom: 1px solid var(--jp-border-color2, #8884); margin-bottom: 6px; }
 .wb-form .wb-options > * { flex: 0 0 auto; }
 .wb-form .wb-titled > .widget-label { position: absolute; width: 1px; height: 1px;
   overflow: hidden; clip-path: inset(50%); }
 .wb-form .wb-field .jupyter-widgets { margin: 0; min-width: 0; }
 .wb-form .wb-field input, .wb-form .wb-field select {
   width: 100%; margin: 0; flex: 0 0 auto; box-sizing: border-box; height: 28px; }
-.wb-form .wb-field select[size] { height: 122px; padding: 2px; }
+.wb-form .wb-field select[size] { height: 122px; padding: 2px; margin-top: 8px; }
 .wb-form .wb-field select option { padding: 1px 4px; }
 .wb-form .wb-field .widget-checkbox { flex-direction: row; }
 .wb-form .wb-field .widget-checkbox input { width: 15px; height: 15px; margin-right: 6px; }
