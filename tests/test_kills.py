@@ -137,7 +137,7 @@ def test_killed_at_twenty_moments_and_resumed_equals_uninterrupted(
     while kills < KILLS:
         number += 1
         folder = tmp_path / f"run {number}"
-        prepare(recipe, split, folder, device="cpu")
+        prepare(recipe, split, folder, device="cpu").release()
         status = -1
         while status:
             left = half_checkpoints(folder)
@@ -161,7 +161,7 @@ def test_killed_at_twenty_moments_and_resumed_equals_uninterrupted(
 @pytest.mark.slow
 def test_a_dead_lock_is_taken_over_and_said(split, recipe, tmp_path, worker):
     folder = tmp_path / "run"
-    prepare(recipe, split, folder, device="cpu")
+    prepare(recipe, split, folder, device="cpu").release()
     worker.train(folder, lambda: lines(folder) > 4)
     assert open_run(folder).state == "killed"
     assert worker.train(folder) == 0
@@ -176,7 +176,7 @@ def test_a_process_that_the_system_asks_to_end_stops_with_its_checkpoint(
     split, recipe, tmp_path, worker
 ):
     folder = tmp_path / "run"
-    prepare(recipe.but(epochs=100, patience=100), split, folder, device="cpu")
+    prepare(recipe.but(epochs=100, patience=100), split, folder, device="cpu").release()
     assert worker.train(folder, lambda: lines(folder) > 8, by=signal.SIGTERM) == 0
     run = open_run(folder)
     assert run.state == "stopped"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -25,6 +26,7 @@ from tests.training.conftest import (
     tensors,
     without_clocks,
 )
+from workbench.cli.steering import watch
 from workbench.errors import RecipeError, RunError, RunExistsError, SplitError, TrainingError
 from workbench.events import RunFailed, StepDone
 from workbench.fitting import fit, launch, resume
@@ -102,6 +104,20 @@ def test_an_interrupt_while_waiting_stops_the_training_with_its_checkpoint(split
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+def test_leaving_a_watch_leaves_the_training(split, recipe, tmp_path, capsys):
+    thread = in_a_thread(train(recipe.but(epochs=50), split, tmp_path / "run"))
+    while not (tmp_path / "run" / "events.jsonl").exists():
+        time.sleep(0.01)
+    threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
+    watch(tmp_path / "run")
+    assert "run goes on; `workbench stop" in capsys.readouterr().out
+    run = open_run(tmp_path / "run")
+    assert run.state == "running"
+    run.stop()
+    thread.join()
+    assert run.state == "stopped"
+
+
 def test_waiting_for_a_run_that_failed_raises_what_fit_would_have_raised(made):
     write(made, started(), step(1),
           RunFailed(step=1, error="KeyError: 'x'", traceback="", advice="See log.txt."))
@@ -124,10 +140,10 @@ def test_a_killed_run_tells_its_last_words(made):
 @pytest.mark.slow
 def test_a_launched_run_equals_a_fitted_one(split, scratch, tmp_path):
     whole = fit(scratch, split, root=tmp_path, name="whole")
-    begun = time.monotonic()
-    run = launch(scratch, split, root=tmp_path, name="launched")
-    assert time.monotonic() - begun < 10  # generous: at once, not after the training
+    with watching(tmp_path / "launched") as states:
+        run = launch(scratch, split, root=tmp_path, name="launched")
     assert run.state == "starting"
+    assert states == {"starting"}
     with pytest.raises(RunError, match="being trained by another process"):
         resume(run)
     run.wait()
@@ -199,6 +215,24 @@ def test_what_a_worker_finds_wrong_before_its_first_step_is_told_by_the_run(
     with pytest.raises(TrainingError, match=r"was killed .*ImportError: a broken installation"):
         run.wait()
     assert "killed: ImportError: a broken installation" in repr(run)
+
+
+@contextlib.contextmanager
+def watching(folder):
+    """Yield all states that somebody sees who never looks away."""
+    states, ended = set(), threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            if folder.exists():
+                states.add(open_run(folder).state)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield states
+    wait_for(lambda: states)
+    ended.set()
+    thread.join()
 
 
 def wait_for(holds) -> None:

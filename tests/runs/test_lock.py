@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from workbench.errors import RunError
-from workbench.runs import lock
+from workbench.errors import RunError, RunExistsError
+from workbench.recipe import SpectralIndex
+from workbench.runs import create, create_locked, lock
 
 HOLD = """
 import pathlib, sys, time
@@ -90,3 +91,17 @@ def test_those_who_look_are_no_writers_to_each_other(tmp_path):
     assert not lock.is_live(tmp_path)
     os.close(look)
 
+
+
+def test_of_two_who_make_one_folder_the_later_is_refused(split, tmp_path, monkeypatch):
+    def first_an_instant_before(folder):
+        monkeypatch.undo()
+        create(tmp_path / "one", SpectralIndex(), split, {"bands": [], "device": "cpu"})
+        lock.Lock.take(tmp_path / "one").release()
+        return taken(folder)
+
+    taken = lock.Lock.take
+    monkeypatch.setattr(lock.Lock, "take", staticmethod(first_an_instant_before))
+    with pytest.raises(RunExistsError):
+        create_locked(tmp_path / "one", SpectralIndex(), split, {"bands": [], "device": "cpu"})
+    assert not lock.is_live(tmp_path / "one")

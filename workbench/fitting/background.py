@@ -46,27 +46,23 @@ def launch(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         DataError: The recipe has metadata that a chip lacks.
         RecipeError: There is no such device.
     """
-    run = prepare(recipe, split, new_folder(Path(root), name, recipe.name), device=device,
-                  watch_held_out=watch_held_out)
-    start_worker(run, device)
-    return run
+    folder = new_folder(Path(root), name, recipe.name)
+    lock = prepare(recipe, split, folder, device=device, watch_held_out=watch_held_out)
+    start_worker(lock, device)
+    return Run(folder, split)
 
 
-def start_worker(run: Run, device: str) -> None:
-    """Start the process that trains a run folder; it holds the folder's lock from its first moment.
-
-    Raises:
-        RunError: The folder is being trained by another process.
-    """
-    lock = Lock.take(run.folder)
+def start_worker(lock: Lock, device: str) -> None:
+    """Start the process that trains the folder of a lock, and hand the lock to it."""
+    folder = lock.folder.absolute()
     command = [
-        sys.executable, "-m", "workbench.fitting.worker", str(run.folder.absolute()),
+        sys.executable, "-m", "workbench.fitting.worker", str(folder),
         "--device", device, "--lock", str(lock.file), "--threads", str(torch.get_num_threads()),
     ]  # fmt: skip
     # What this process can import the worker can, however it came to be importable.
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path)
     try:
-        with out_of_space_explained(run.folder), open(run.folder / OUTPUT, "ab") as output:
+        with out_of_space_explained(folder), open(folder / OUTPUT, "ab") as output:
             worker = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 # Its own session: Ctrl-C and the end of kernel or terminal do not reach it.

@@ -15,6 +15,7 @@ from workbench.fitting.scoring import scored
 from workbench.fitting.views import shown
 from workbench.recipe import AnyRecipe
 from workbench.runs import Run, open_run
+from workbench.runs.lock import Lock
 from workbench.training import Control, train
 
 
@@ -76,7 +77,7 @@ def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = N
     if run.state == "finished":
         return scored(run, device)
     if not wait:
-        start_worker(run, device)
+        start_worker(Lock.take(run.folder), device)
         return run
     control = Control()
     events = train(run.recipe, run.split, run.folder, device=device, resume=True, control=control,

@@ -15,6 +15,7 @@ from workbench.errors import RunExistsError
 from workbench.events import RunImported
 from workbench.recipe import AnyRecipe
 from workbench.runs.journal import EVENTS, JournalWriter
+from workbench.runs.lock import Lock
 from workbench.storage import atomic_folder, read_json, write_json
 
 RECIPE, SPLIT, ENVIRONMENT = "recipe.json", "split.json", "environment.json"
@@ -42,6 +43,25 @@ def create(folder: Path, recipe: AnyRecipe, split: Split,
     refuse_existing(folder)
     with atomic_folder(folder) as temporary:
         _describe(temporary, recipe, split.dataset.info, split.to_json(), resolved)
+
+
+def create_locked(folder: Path, recipe: AnyRecipe, split: Split,
+                  resolved: dict[str, Any]) -> Lock:
+    """Make a run folder as `create` does; when it is there, its lock is held already.
+
+    Nobody ever sees it without a writer, which would look like a run that was killed.
+
+    Raises:
+        RunExistsError: The folder is already there.
+    """
+    refuse_existing(folder)
+    with atomic_folder(folder) as temporary:
+        _describe(temporary, recipe, split.dataset.info, split.to_json(), resolved)
+        lock = Lock.take(temporary)
+    if not lock.moved(folder):  # somebody else was first, by an instant
+        lock.hand_over()
+        refuse_existing(folder)
+    return lock
 
 
 def complete(folder: Path, resolved: dict[str, Any]) -> None:

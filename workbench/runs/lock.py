@@ -77,6 +77,11 @@ class Lock:
         _say(file, said._replace(holder=os.getpid()))
         return Lock(folder, file, said.died or None)
 
+    def moved(self, folder: Path) -> bool:
+        """Follow a folder that was renamed; return whether it is this one that stands there."""
+        self.folder = folder
+        return os.path.samestat(os.fstat(self.file), os.stat(folder / LOCK))
+
     def hand_over(self) -> None:
         """Leave the lock to the process that inherited its file."""
         os.close(self.file)

@@ -15,7 +15,7 @@ from workbench.errors import WeightsError
 from workbench.events import EpochDone, Event, RunStarted
 from workbench.models.segmenter import Segmenter
 from workbench.recipe import AnyRecipe, Recipe
-from workbench.runs import Run, checkpoints, complete, create, refuse_existing
+from workbench.runs import Run, checkpoints, complete, create, create_locked, refuse_existing
 from workbench.runs.lock import Lock
 from workbench.training.control import Control
 from workbench.training.features import frozen_features
@@ -87,8 +87,8 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
 
 
 def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str,
-            watch_held_out: bool = False) -> Run:
-    """Make a run folder for `work`, refusing what can be refused in an instant.
+            watch_held_out: bool = False) -> Lock:
+    """Make a run folder for `work`, refusing what can be refused in an instant; return its lock.
 
     Raises:
         RunExistsError: The folder is already there.
@@ -99,10 +99,9 @@ def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str,
     target = _checked(recipe, split, device, watch_held_out)
     require_reopening(split.dataset)
     data = split.train if recipe.bands is None else split.train.with_bands(recipe.bands)
-    create(folder, recipe, split, {
+    return create_locked(folder, recipe, split, {
         "bands": list(data.bands), "device": str(target), **_watching(watch_held_out),
     })  # fmt: skip
-    return Run(folder, split)
 
 
 def _watching(watch_held_out: bool) -> dict[str, Any]:
