@@ -94,6 +94,7 @@ def test_a_writer_that_is_killed_leaves_whole_values_only_and_the_next_one_sweep
     )
 
 
+@pytest.mark.slow
 def test_two_processes_fill_one_key_together(tmp_path):
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, *span],
