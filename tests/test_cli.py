@@ -81,6 +81,14 @@ def test_peft_options_alone_belong_to_the_default_method():
     assert make_recipe(None, ["rank=4"], {}).peft == wb.LoRA(rank=4)
 
 
+@pytest.mark.parametrize("verb", ["fit", "estimate"])
+def test_every_field_of_the_recipe_is_an_option_or_listed_for_set(verb):
+    shown = " ".join(run(verb, "--help").split())
+    for name in wb.Recipe.model_fields:
+        assert f"--{name.replace('_', '-')}" in shown or f"--set {name}=" in shown, name
+    assert "--set gradient_checkpointing=false: " in shown
+
+
 def test_any_other_field_of_the_recipe_is_set_by_its_name():
     assert assignments("--set", ["augment=false", "patience=2", "bands=RED,BLUE"]) == {
         "augment": False, "patience": 2, "bands": ["RED", "BLUE"],

@@ -13,9 +13,11 @@ import pytest
 from tests.training.conftest import same, tensors, without_clocks
 from workbench.errors import RunError, WeightsError
 from workbench.events import EpochDone, StepDone
+from workbench.losses import Focal
 from workbench.peft import FullFineTuning, LinearProbe
 from workbench.recipe import SpectralIndex
 from workbench.runs import open_run
+from workbench.schedules import Cosine
 from workbench.storage import read_json, write_json
 from workbench.training import Control, train
 
@@ -109,10 +111,17 @@ def test_left_between_an_epochs_event_and_its_checkpoint(split, recipe, tmp_path
     [
         lambda recipe: recipe.but(peft=LinearProbe(), decoder="unet"),
         lambda recipe: recipe.but(backbone="unet_encoder", peft=FullFineTuning(), decoder="unet"),
+        lambda recipe: recipe.but(
+            batch_size=1, accumulate=2, schedule=Cosine(warmup=0.3), loss=Focal(),
+            class_weights="balanced", label_smoothing=0.1,
+        ),
+        lambda recipe: recipe.but(precision="bf16", gradient_checkpointing=True, loss="dice"),
+        lambda recipe: recipe.but(precision="fp16", schedule="cosine"),
     ],
-    ids=["probe with batch norm", "convolutions from scratch"],
+    ids=["probe with batch norm", "convolutions from scratch", "accumulated, cosine, focal",
+         "bf16, recomputed, dice", "fp16 with its scaler"],
 )
-def test_other_methods_resume_exactly_too(split, recipe, tmp_path, recipe_of):
+def test_other_recipes_resume_exactly_too(split, recipe, tmp_path, recipe_of):
     recipe = recipe_of(recipe).but(epochs=2)
     list(train(recipe, split, tmp_path / "whole"))
     control = Control()

@@ -62,7 +62,8 @@ def open_split(given: dict[str, Any]) -> Split:
 
 def make_recipes(given: dict[str, Any], split: Split) -> list[AnyRecipe]:
     """Make the recipes that the options name; what was not given keeps the API's default."""
-    fields = ("backbone", "decoder", "epochs", "learning_rate", "seed")
+    fields = ("backbone", "decoder", "epochs", "learning_rate", "accumulate", "precision",
+              "loss", "schedule", "seed")
     said = {name: given[name] for name in fields} | {"batch_size": _size(given["batch_size"])}
     said |= assignments("--set", given["set_"])
     changes = {field: value for field, value in said.items() if value is not None}

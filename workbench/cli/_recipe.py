@@ -31,8 +31,22 @@ class RecipeCommand(TyperCommand):
                 default = getattr(field.default, "kind", field.default)
                 known = "" if default is None else f" (default: {default})"
                 option.help = f"{field.description}{known}"  # type: ignore[attr-defined]
-        self.epilog = f"{self.epilog}\n\n{_peft_help()}"
+        others = [name for name in fields if name not in {option.name for option in self.params}]
+        self.epilog = f"{self.epilog}\n\n{_set_help(others)}\n\n{_peft_help()}"
         super().format_help(ctx, formatter)
+
+
+def _set_help(names: list[str]) -> str:
+    from rich.markup import escape
+
+    fields = wb.Recipe.model_fields
+    lines = [f"  --set {name}={_shown(fields[name].default)}: {fields[name].description}"
+             for name in names]
+    return "\n\n".join(map(escape, ("Other fields of the recipe:", *lines)))
+
+
+def _shown(default: Any) -> str:
+    return json.dumps(default) if not isinstance(default, str) else default
 
 
 def _peft_help() -> str:

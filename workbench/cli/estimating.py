@@ -43,6 +43,7 @@ def estimate(
     chip_size: ChipSize = None, hold_out: HoldOut = None,
     backbone: Word = None, peft: Word = None, peft_option: PeftOption = None, decoder: Word = None,
     epochs: Whole = None, batch_size: Word = None, learning_rate: Number = None,
+    accumulate: Whole = None, precision: Word = None, loss: Word = None, schedule: Word = None,
     seed: Whole = None, set_: Set = None, baselines: Baselines = False,
     fit: Annotated[
         bool, typer.Option("--fit", help="Where it does not fit, change the recipe until it does.")

@@ -68,6 +68,7 @@ def fit(
     chip_size: ChipSize = None, hold_out: HoldOut = None,
     backbone: Word = None, peft: Word = None, peft_option: PeftOption = None, decoder: Word = None,
     epochs: Whole = None, batch_size: Word = None, learning_rate: Number = None,
+    accumulate: Whole = None, precision: Word = None, loss: Word = None, schedule: Word = None,
     seed: Whole = None, set_: Set = None, baselines: Baselines = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this run folder instead of a new run.")
