@@ -41,9 +41,7 @@ class LeanLinear(lora.Linear):
         (name,) = self.active_adapters
         base, down, up = self.base_layer, self.lora_A[name].weight, self.lora_B[name].weight
         share = getattr(self.lora_dropout[name], "p", 0.0) if self.training else 0.0
-        kept = None
-        if share:
-            kept = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - share)
+        kept = _draw(x, 1 - share) if share else None
         scale = self.scaling[name] / (1 - share)
         approximate, before = getattr(x, "gelu_of", (None, None))
         tensors = [x, base.weight, base.bias, down, up]
@@ -85,9 +83,21 @@ class _Updated(torch.autograd.Function):
             if kept is None:
                 flat.addmm_(into_inner, down)
             else:
-                flat += (into_inner @ down).mul_(kept.flatten(0, -2))
+                flat += _dropped(into_inner @ down, kept.flatten(0, -2))
         return into_x, None, None, into_down, into_up, None, None, None, None
 
 
+def _draw(like: Tensor, share: float) -> Tensor:
+    """Return a mask, int8, that is 1 at a share of the places, to the 65536th part.
+
+    Four places to a random number: torch's own draw of each takes a processor five times as long.
+    """
+    numbers = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device)
+    places = numbers.random_(-(2**63), None).view(torch.int16)[: like.numel()]
+    below = min(round(share * 2**16), 2**16 - 1) - 2**15
+    return (places < below).view(torch.int8).view(like.shape)
+
+
 def _dropped(x: Tensor, kept: Tensor | None) -> Tensor:
-    return x if kept is None else x * kept
+    # Processors convert int8 at once; a product with a mask of bool is ten times slower.
+    return x if kept is None else x * kept.to(x.dtype)
