@@ -16,7 +16,7 @@ import time
 import pytest
 
 import workbench as wb
-from tests.runs.conftest import started, step, write
+from tests.runs.conftest import finished, started, step, write
 from tests.training.conftest import (
     one_thread_and_random_weights,
     random_weights,
@@ -134,6 +134,14 @@ def test_a_killed_run_tells_its_last_words(made):
     (made.folder / "output.txt").write_text("a note\nImportError: no such library\n\n")
     assert "state killed: ImportError: no such library" in repr(made)
     with pytest.raises(TrainingError, match=r"killed after step 0.*ImportError: no such library"):
+        made.wait()
+
+
+def test_a_launched_run_whose_scoring_broke_off_is_not_taken_for_done(made):
+    write(made, started(), finished())
+    assert made.wait() is made  # trained here, and scored by whom it pleases
+    (made.folder / "output.txt").write_text("MemoryError\n")
+    with pytest.raises(TrainingError, match=r"scoring broke off: MemoryError wb\.resume.* scores"):
         made.wait()
 
 

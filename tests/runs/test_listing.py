@@ -6,6 +6,7 @@ import pytest
 
 from tests.runs.conftest import started, write
 from workbench.errors import UnknownNameError
+from workbench.events import RunFailed
 from workbench.recipe import SpectralIndex
 from workbench.runs import create, list_runs
 
@@ -48,3 +49,11 @@ def test_a_damaged_run_does_not_hide_the_others(root):
 def test_no_folder_means_no_runs(tmp_path):
     assert len(list_runs(tmp_path / "none")) == 0
     assert repr(list_runs(tmp_path / "none")) == "no runs"
+
+
+def test_a_long_error_is_shortened_in_the_table(root, run):
+    write(run, RunFailed(error="ValueError: " + "why " * 50, traceback=""))
+    table = repr(list_runs(root))
+    assert "failed: ValueError: why" in table
+    assert "…" in table
+    assert max(map(len, table.splitlines())) < 250

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from workbench.events import RunFailed
+from workbench.runs.folder import OUTPUT, SPLIT
 from workbench.runs.run import Run
+from workbench.storage import read_json
 
 
 def why(run: Run) -> str | None:
@@ -21,7 +23,18 @@ def why(run: Run) -> str | None:
             "word. Somebody killed it, the system did when the memory was full, or the machine "
             f"went down.{words} {_goes_on(run)}"
         )
+    if state == "finished" and _unscored(run):
+        return (
+            f"{run.name!r} is trained, but its scoring broke off: {run.last_words()} "
+            f"wb.resume({str(run.folder)!r}) scores it."
+        )
     return None
+
+
+def _unscored(run: Run) -> bool:
+    parts = read_json(run.folder / SPLIT).get("parts", {})
+    scorable = parts.get("test") or parts.get("held_out")
+    return bool(scorable and (run.folder / OUTPUT).exists() and not run.scores())
 
 
 def explained(run: Run, failed: RunFailed) -> str:

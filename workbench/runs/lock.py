@@ -72,6 +72,7 @@ class Lock:
     @staticmethod
     def inherited(folder: Path, file: int) -> Lock:
         """Go on holding the lock that the launching process took."""
+        os.set_inheritable(file, False)  # once is enough: it shall die with this process
         said = _said(file)
         assert said is not None
         _say(file, said._replace(holder=os.getpid()))

@@ -50,7 +50,7 @@ class History(NamedTuple):
 class Run:
     """A training and what came of it. The folder alone is the truth; this object reads it.
 
-    `wb.fit` makes one, `wb.open_run` opens one.
+    `wb.fit` and `wb.launch` make one, `wb.open_run` opens one.
 
     Args:
         folder: Where it is.
