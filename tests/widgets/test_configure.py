@@ -10,6 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import workbench as wb
 from workbench.assembly import describe
+from workbench.errors import DataError
 from workbench.models.backbones import BACKBONES
 from workbench.peft import VPT, FullFineTuning, LoRA
 from workbench.recipe import Recipe
@@ -181,6 +182,30 @@ def test_only_the_last_of_many_requests_is_worked_on():
     latest.ask(9)
     latest.wait(10)
     assert done[-1] == 9
+
+
+def test_work_that_failed_does_not_stop_the_next(monkeypatch):
+    failed: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: failed.append(str(args.exc_value)))
+    done: list[int] = []
+    latest = Latest(lambda number: done.append(1 // number), pause_s=0.01)
+    for number in (0, 1):
+        latest.ask(number)
+        latest.wait(10)
+    assert len(failed) == 1
+    assert done == [1]
+
+
+def test_a_recipe_in_the_place_of_the_data_is_told_where_it_belongs():
+    with pytest.raises(DataError, match="goes into recipe="):
+        configure(Recipe())
+
+
+def test_what_the_data_lack_is_said_above_the_drawing(tiny_floods):
+    made = configure(tiny_floods, Recipe(bands=("CIRRUS",)))
+    made.wait()
+    assert "CIRRUS" in made._status.value
+    assert "wb-problem" in made._status.value
 
 
 def test_public_name():

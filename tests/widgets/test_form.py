@@ -160,7 +160,7 @@ recipes = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(recipe=recipes)
 def test_a_form_gives_back_the_recipe_that_it_was_filled_with(recipe):
     made = OptionsForm(Recipe, lambda: None)

@@ -115,11 +115,13 @@ class Drawing:
             label: What the drawing says, for those who do not see it.
         """
         size = f"{self.width:g} {self.height:g}"
+        # A line each: where a page strips SVG, as of notebooks not trusted, words stay words.
+        shapes = "\n".join(map(_svg, self.shapes))
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img" '
             f'aria-label="{escape(label)}" style="width:100%;max-width:{self.width:g}px;'
             'display:block;font-family:var(--jp-ui-font-family,system-ui,sans-serif)" '
-            f'fill="currentColor">{"".join(map(_svg, self.shapes))}</svg>'
+            f'fill="currentColor">{shapes}</svg>'
         )
 
 

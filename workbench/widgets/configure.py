@@ -12,7 +12,7 @@ from IPython.display import DisplayHandle, display
 from workbench.assembly import describe
 from workbench.assembly.choices import misfit, misfits
 from workbench.data import Dataset, Split
-from workbench.errors import WorkbenchError
+from workbench.errors import DataError, WorkbenchError
 from workbench.models.decoders import DECODERS
 from workbench.options import Options
 from workbench.recipe import Recipe
@@ -40,7 +40,15 @@ def configure(source: Split | Dataset | None = None, recipe: Recipe | None = Non
 
     Returns:
         A panel that shows itself; `.value` is the recipe, `.observe(f, "value")` follows it.
+
+    Raises:
+        DataError: `source` is neither a split nor a dataset.
     """
+    if not isinstance(source, Split | Dataset | None):
+        raise DataError(
+            f"wb.configure takes a split or a dataset first, not a {type(source).__name__}; "
+            "a recipe to start from goes into recipe=…."
+        )
     return Configure(source, recipe, key=key)
 
 

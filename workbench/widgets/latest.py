@@ -11,7 +11,7 @@ class Latest:
     """Does something slow with the last thing asked for, once asking has paused.
 
     Args:
-        work: Called in a thread of its own with what was asked for; must not raise.
+        work: Called in a thread of its own with what was asked for.
         pause_s: How long nothing new may be asked for before work begins.
     """
 
@@ -27,7 +27,7 @@ class Latest:
         with self._news:
             self._wanted, self._number = wanted, self._number + 1
             self._news.notify_all()
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run)
                 self._thread.start()
 
