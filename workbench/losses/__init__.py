@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from workbench.options import Choice, choose
-from workbench.registry import Registry
+from workbench.registry import Registry, import_plugins
 
 IGNORE_INDEX = -1
 
@@ -51,7 +51,8 @@ def as_loss(value: Any) -> Loss:
     return choose(value, LOSSES, field="loss", example="Focal(gamma=2.0)")
 
 
-# Importing them registers them.
+import_plugins(__name__, __path__)
+
 from workbench.losses.cross_entropy import CrossEntropy  # noqa: E402
 from workbench.losses.dice import Dice  # noqa: E402
 from workbench.losses.focal import Focal  # noqa: E402

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.options import Choice, choose
-from workbench.registry import Registry
+from workbench.registry import Registry, import_plugins
 
 
 class Schedule(Choice, ABC):
@@ -41,7 +41,8 @@ def as_schedule(value: Any) -> Schedule:
     return choose(value, SCHEDULES, field="schedule", example="Cosine(warmup=0.1)")
 
 
-# Importing them registers them.
+import_plugins(__name__, __path__)
+
 from workbench.schedules.cosine import Cosine  # noqa: E402
 from workbench.schedules.plateau import Plateau  # noqa: E402
 
