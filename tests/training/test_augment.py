@@ -27,6 +27,14 @@ def test_chips_that_are_not_square_keep_their_shape():
     }
 
 
+def test_written_in_strips_or_at_once_is_the_same():
+    pixels = np.random.default_rng(0).random((2, 70, 70))
+    for symmetry in range(8):
+        place = np.empty_like(pixels)
+        augment.write(pixels, symmetry, place)
+        assert np.array_equal(place, augment.transform(pixels, symmetry))
+
+
 def test_the_draw_depends_on_seed_epoch_and_chip_alone_and_is_even():
     draws = [augment.draw(0, epoch, f"chip_{chip}") for epoch in range(40) for chip in range(40)]
     assert draws == [augment.draw(0, epoch, f"chip_{chip}") for epoch in range(40)

@@ -152,7 +152,7 @@ class Loader:
 
     def _fill(self, image: npt.NDArray, mask: npt.NDArray, chip_id: str, symmetry: int) -> None:
         for place, pixels in zip((image, mask), self._chip(chip_id), strict=True):
-            place[...] = augment.transform(pixels, symmetry)
+            augment.write(pixels, symmetry, place)
 
     def _filled(self, chip_ids: Sequence[str], image: npt.NDArray, mask: npt.NDArray,
                 reading: Sequence[Future[None]]) -> Batch:
