@@ -74,7 +74,7 @@ def analyse(problem: Problem, precision: Precision) -> Analysis:
     with FakeTensorMode(allow_non_fake_inputs=True):
         model = furnished(skeleton, _CPU)
         ledger = traced_step(problem, model, step_precision)
-        chip = problem.batch(model, 1, _CPU)
+        chip = problem.batch(model.eval(), 1, _CPU)
         with torch.no_grad(), autocast(step_precision, _CPU):
             with Ledger([]) as encoding:
                 maps = features(model, chip, _CPU)

@@ -26,6 +26,8 @@ _PATIENCE_S = 120.0
 _AHEAD = 3
 # Of the free memory, what a training may plan with: others use some, too.
 _USABLE = 0.9
+# A probe takes the whole batch at once where so many times its predicted cost could be afforded.
+_WARY = 2.5
 # Where nothing was measured only ratios of times are told, and any usual machine will do.
 _USUAL = Rates(flops=100e9, bandwidth=20e9)
 
@@ -71,8 +73,10 @@ class Forecast:
     def probe(self, recipe: Recipe) -> None:
         """Take real steps; what is said later, of this recipe and of others, builds on them."""
         readings = []
-        request = self._request("probe", recipe, seconds=PROBE_S,
-                                free_bytes=int(_USABLE * self.room.free))  # fmt: skip
+        free, asked = int(_USABLE * self.room.free), self.analysis(recipe)
+        direct = (_WARY * asked.peak.rise < free
+                  and _WARY * 3 * self._seconds(asked.step) < PROBE_S)  # fmt: skip
+        request = self._request("probe", recipe, seconds=PROBE_S, free_bytes=free, direct=direct)
         try:
             for answer in self._worker.ask(request, PROBE_S):
                 readings.append(Reading(**answer))

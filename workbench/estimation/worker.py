@@ -100,7 +100,7 @@ def serve(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (
             reading._asdict() for reading in probe(
                 problem, device, request["precision"], seconds=request["seconds"],
-                free_bytes=request["free_bytes"],
+                free_bytes=request["free_bytes"], direct=request["direct"],
             )
         )  # fmt: skip
 
