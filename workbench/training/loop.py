@@ -77,8 +77,9 @@ class Loop:
             open_loader, batch_size=recipe.chips_at_once, encode=encoder(model), frozen=frozen,
             cache=fits_in_memory(train, val, *watched),
         )
-        # Validation needs its features every epoch, training one of eight: it goes first.
-        self._train, self._val = load(train, leaving=len(val)), load(val)
+        # Scoring needs its features every epoch, training one of eight: it goes first.
+        scored = len(val) + sum(map(len, watched))
+        self._train, self._val = load(train, leaving=scored), load(val)
         self._watched = load(watched[0]) if watched else None
         # Runs of before there was a choice are in fp32.
         self._precision = choices.get("precision", "fp32")

@@ -59,7 +59,8 @@ class Step:
             recompute_sections(model.backbone)
         self._compiled = recipe.compile
         if self._compiled:
-            model.compile()
+            # A frozen backbone's features come from elsewhere: from disk, or one chip at a time.
+            (model if model.trains_backbone else model.decoder).compile()
         self.parameters = {
             name: parameter for name, parameter in model.named_parameters()
             if parameter.requires_grad

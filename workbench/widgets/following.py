@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from workbench.events import (
     EpochDone,
     Event,
+    FeaturesCached,
     RunFailed,
     RunFinished,
     RunPaused,
@@ -261,6 +262,10 @@ def _words(event: Event) -> tuple[str, str]:
             return "info", f"paused after step {event.step}, with a checkpoint"
         case RunUnpaused():
             return "info", "goes on"
+        case FeaturesCached():
+            return "info", (f"features of {event.chips} chips kept for the next epochs, in "
+                            f"{readable_duration(event.duration_s)}; "
+                            f"{readable_bytes(event.disk_bytes)} on disk")
         case WarningRaised():
             return "warning", event.message
         case RunFinished():

@@ -15,6 +15,7 @@ from workbench.assembly import Encode
 from workbench.data import Dataset
 from workbench.errors import TrainingError
 from workbench.events import Event, FeaturesCached, WarningRaised
+from workbench.models.arithmetic import quick_float32
 from workbench.models.segmenter import Segmenter
 from workbench.recipe import Recipe
 from workbench.reprs import readable_bytes
@@ -121,6 +122,7 @@ class Frozen:
             self._told = True
             yield WarningRaised(**now, message=trouble)
 
+    @quick_float32()
     def _forward(self, *given: Tensor | None) -> list[Maps]:
         image, *coords = (None if entry is None else entry.to(self._device) for entry in given)
         assert image is not None
