@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from workbench.assembly.terratorch import import_terratorch
     from workbench.catalog import Catalog, Collection, open_catalog
+    from workbench.catalog.fetching import download
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, load
     from workbench.estimation import Estimate, estimate
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 # fmt: off
 _NAMES = {
     "workbench.catalog": ("open_catalog", "Catalog", "Collection"),
+    "workbench.catalog.fetching": ("download",),
     "workbench.data": ("load", "Dataset", "Split"),
     "workbench.paper": ("paper_recipe", "paper_scores"),
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
@@ -83,7 +85,7 @@ _NAMES = {
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "open_catalog", "Catalog", "Collection",
+    "open_catalog", "Catalog", "Collection", "download",
     "load", "Dataset", "Split",
     "Recipe", "SpectralIndex", "baselines", "paper_recipe", "paper_scores",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",

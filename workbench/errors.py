@@ -22,6 +22,10 @@ class DataError(WorkbenchError, ValueError):
     """A file, a chip or a whole dataset cannot be used."""
 
 
+class DownloadError(WorkbenchError, OSError):
+    """A server cannot be reached or refuses, or what came is not the file that was stated."""
+
+
 class GridError(DataError):
     """CRS, transform or shape of two grids differ, or a grid has no CRS."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from workbench.reprs import html_card, html_notes, html_table, readable_bytes, text_table
@@ -218,6 +219,12 @@ class Collection:
         stated = [asset.size_bytes for asset in self.assets.values()
                   if asset.size_bytes is not None and "sample" not in asset.roles]
         return sum(stated) if stated else None
+
+    def download(self, root: str | Path | None = None, **options: Any) -> Path:
+        """Download the collection; see `workbench.download`."""
+        from workbench.catalog.fetching import download
+
+        return download(self, root, **options)
 
     def _facts(self) -> dict[str, str]:
         facts = {
