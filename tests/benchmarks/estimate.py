@@ -39,7 +39,7 @@ from workbench.training.precision import resolve_precision
 
 STEPS = 5
 # Batches that the loader has ready.
-_READY = 3
+_READY = 2
 
 
 def make_split(folder: Path, chips: int, side: int) -> Split:

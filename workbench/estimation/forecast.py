@@ -23,7 +23,7 @@ PROBE_S = 20.0
 # Starting Python and following the operations of a large network, on a busy machine too.
 _PATIENCE_S = 120.0
 # Batches that stand ready on the host while one is computed.
-_AHEAD = 3
+_AHEAD = 2
 # Of the free memory, what a training may plan with: others use some, too.
 _USABLE = 0.9
 # A probe takes the whole batch at once where so many times its predicted cost could be afforded.

@@ -157,9 +157,17 @@ def _html_bar(estimate: Estimate) -> str:
             f'<span style="margin-right:12px"><span style="{color};display:inline-block;width:10px;'
             f'height:10px;border-radius:2px;margin-right:4px"></span>{escape(label)}</span>'
         )
+    asked = estimate.room.capacity - estimate.room.free + estimate.memory.total
+    if asked > estimate.room.capacity:
+        place = 100 * estimate.room.capacity / asked
+        bar.append(
+            f'<span title="all there is" style="position:absolute;left:{place:.1f}%;top:0;'
+            'height:100%;border-left:3px dashed currentColor"></span>'
+        )
     return (
-        '<div style="display:flex;height:16px;max-width:640px;margin:6px 0 2px;overflow:hidden;'
-        f'border:1px solid rgba(128,128,128,.6);border-radius:3px">{"".join(bar)}</div>'
+        '<div style="display:flex;position:relative;height:16px;max-width:640px;overflow:hidden;'
+        'margin:6px 0 2px;border:1px solid rgba(128,128,128,.6);border-radius:3px">'
+        f'{"".join(bar)}</div>'
         f'<div style="font-size:12px;opacity:.85;margin-bottom:4px">{"".join(legend)}</div>'
     )
 

@@ -88,7 +88,7 @@ def _after_a_death(events: Iterator[Event], died: int | None) -> Iterator[Event]
 
 
 def _advice(run: Run, error: BaseException, advise: Advise | None) -> str:
-    if isinstance(error, _FULL_MEMORY):
+    if _memory_is_full(error):
         # A notebook keeps the last error; its frames would keep the model and its batch.
         traceback.clear_frames(error.__traceback__)
         if advise is not None:
@@ -103,6 +103,11 @@ def _advice(run: Run, error: BaseException, advise: Advise | None) -> str:
     if isinstance(error, (WorkbenchError, KeyboardInterrupt)):
         return ""  # what is raised on purpose carries its advice
     return f"The whole traceback is in {run.folder / LOG}."
+
+
+def _memory_is_full(error: BaseException) -> bool:
+    # On a CPU PyTorch has no error of its own for it.
+    return isinstance(error, _FULL_MEMORY) or "DefaultCPUAllocator: can't allocate" in str(error)
 
 
 def _no_space(run: Run) -> str:
