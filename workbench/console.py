@@ -91,7 +91,7 @@ class TerminalView:
             case RunUnpaused():
                 return "goes on"
             case FeaturesCached():
-                return (f"features of {event.chips} chips kept for the next epochs, in "
+                return (f"features of {event.chips} chips computed in "
                         f"{readable_duration(event.duration_s)}; "
                         f"{readable_bytes(event.disk_bytes)} on disk")
             case WarningRaised():

@@ -116,7 +116,7 @@ class EpochDone(Event, kind="epoch_done"):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeaturesCached(Event, kind="features_cached"):
-    """An epoch computed features of a frozen backbone, which are kept for the next ones.
+    """An epoch computed features of a frozen backbone; those that have room are kept.
 
     `chips` counts chips in one of their eight symmetries, `duration_s` is what computing and
     writing took, `disk_bytes` what the features of this backbone now take.

@@ -263,7 +263,7 @@ def _words(event: Event) -> tuple[str, str]:
         case RunUnpaused():
             return "info", "goes on"
         case FeaturesCached():
-            return "info", (f"features of {event.chips} chips kept for the next epochs, in "
+            return "info", (f"features of {event.chips} chips computed in "
                             f"{readable_duration(event.duration_s)}; "
                             f"{readable_bytes(event.disk_bytes)} on disk")
         case WarningRaised():

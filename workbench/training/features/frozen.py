@@ -63,7 +63,6 @@ class Frozen:
         device: Where the model is.
         precision: In which the backbone computes.
         kept: Number format of what is kept, and so of what the decoder gets.
-
     """
 
     def __init__(self, model: Segmenter, store: FeatureStore, device: torch.device, *,
@@ -113,7 +112,7 @@ class Frozen:
         Args:
             **now: Step and epoch.
         """
-        if self._chips and self.store.budget_bytes:
+        if self._chips and self.store.keeps:
             yield FeaturesCached(**now, chips=self._chips, duration_s=self._seconds,
                                  disk_bytes=self.store.size_bytes)  # fmt: skip
         self._chips, self._seconds = 0, 0.0
