@@ -124,7 +124,7 @@ def data(source: Any) -> pd.DataFrame:
     """
     if isinstance(source, Collection):
         rows = [(place.title, *place.bbox, 0, False)
-                for name, place in source.regions.items()]
+                for place in source.regions.values() if place.bbox is not None]
         return pd.DataFrame(rows, columns=COLUMNS)
     dataset, hold_out = (source.dataset, source.hold_out) if isinstance(source, Split) \
         else (source, ())
