@@ -9,9 +9,12 @@ dropout and precision on both sides. The last columns are ours with its own defa
 differ (LoRA has no dropout) and in bf16 where the processor computes it.
 
 Every model is in a fresh process; the processes take turns, step by step, so that other load
-disturbs all alike, and of each the fastest step counts. Memory is the rise of the peak resident
-set above the built model. The peer's ViT-Adapter needs a CUDA extension; here it runs on the
-PyTorch core that TerraTorch ships beside it. Linux only (it reads /proc).
+disturbs all alike, and of each the fastest step counts. On a busy machine believe the processor
+seconds, with --threads 1 and OMP_WAIT_POLICY=PASSIVE. Memory is the rise of the peak resident set
+above the built model. fp32 is what each side makes of it: TerraTorch permits torch "medium"
+float32 products as it is imported, we permit them on processors where they stay exact. The peer's
+ViT-Adapter needs a CUDA extension; here it runs on the PyTorch core that TerraTorch ships beside
+it. Linux only (it reads /proc).
 """
 
 from __future__ import annotations
