@@ -22,6 +22,7 @@ from workbench.evaluation.scores import CHIP_COLUMNS, Scores
 from workbench.evaluation.tables import PARTS
 from workbench.events import RunStarted
 from workbench.metrics import Counts, confusion
+from workbench.models.arithmetic import quick_float32
 from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run
 from workbench.storage import write_json
@@ -116,7 +117,8 @@ def _confusions(model: Model, dataset: Dataset, batch_size: int) -> Any:
     loader = Loader(dataset, batch_size, cache=False, encode=encoder(model))
     for batch in loader.in_order():
         batch = batch._replace(image=batch.image[:, channels])
-        logits = model(*batch.inputs(lambda tensor: tensor.to(tensors[0].device)))
+        with quick_float32():
+            logits = model(*batch.inputs(lambda tensor: tensor.to(tensors[0].device)))
         pairs = zip(batch.mask.numpy(), logits.argmax(dim=1).cpu().numpy(), strict=True)
         yield np.stack([confusion(mask, predicted, len(description.classes))
                         for mask, predicted in pairs])
