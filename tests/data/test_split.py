@@ -102,7 +102,7 @@ def test_fractions_that_are_no_shares_are_refused(floods, fractions):
 
 
 def test_splitting_by_something_else_is_refused(floods):
-    with pytest.raises(SplitError, match="by='chip' is not 'cluster' or 'region'"):
+    with pytest.raises(SplitError, match=r"by='chip' is not 'cluster', .* or 'published'"):
         floods.split(by="chip")
 
 

@@ -17,8 +17,10 @@ from workbench.data.chipping import ChipWindow
 from workbench.data.dates import DateSpec
 from workbench.data.files import FileSpec
 from workbench.data.folder import index_folder
+from workbench.data.footprints import centre
 from workbench.data.info import Classes, ClassInfo, DatasetInfo
-from workbench.data.raster import open_raster, window_transform
+from workbench.data.raster import window_transform
+from workbench.data.readers import READERS
 from workbench.data.reading import read_pixels
 from workbench.data.regions import RegionSpec
 from workbench.data.sample import Sample
@@ -151,7 +153,7 @@ class Dataset:
         except KeyError:
             raise unknown_name("chip", chip_id, self._rows, "list(dataset)") from None
         image, mask, valid = read_pixels(self.info, row.image, row.mask, row.window)
-        grid = open_raster(row.image).transform
+        grid = READERS[self.info.reader].grid(row.image, self.info).transform
         return Sample(
             image=image, mask=mask, valid=valid, chip_id=chip_id, region=row.region,
             cluster=row.cluster, date=row.date, lonlat=row.lonlat, crs=row.crs,
@@ -171,12 +173,11 @@ class Dataset:
         footprints = self.chips.geometry
         rows = {}
         for chip, shape in zip(self.chips.itertuples(), footprints, strict=True):
-            box = None if shape is None else shape.bounds
             rows[str(chip.Index)] = _Row(
                 chip.image, chip.mask,
                 ChipWindow(0, 0, chip.row_off, chip.col_off, chip.height, chip.width),
                 chip.region, chip.cluster, _text(chip.date), _text(chip.crs),
-                None if box is None else ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
+                None if shape is None else centre(shape),
             )
         return rows
 
@@ -225,11 +226,33 @@ class Dataset:
         return dataclasses.replace(self, info=info)
 
     def split(self, hold_out: Iterable[str] | str = (), *, by: str = "cluster",
-              fractions: tuple[float, float, float] = (0.6, 0.15, 0.25), seed: int = 0) -> Split:
-        """Return which chips train, validate, test and are held out; see `split_dataset`."""
-        from workbench.data.split import split_dataset
+              fractions: tuple[float, float, float] = (0.6, 0.15, 0.25),
+              buffer_km: float | None = None, seed: int = 0) -> Split:
+        """Assign whole clusters, regions, tiles or blocks to train, val and test.
 
-        return split_dataset(self, hold_out, by=by, fractions=fractions, seed=seed)
+        Clusters and blocks are dealt out region by region: a region with three or more is in all
+        three parts. Of many random assignments the one is taken that spreads the classes most
+        evenly.
+
+        Args:
+            hold_out: Regions that training never sees, whatever their case.
+            by: What stays whole: `cluster`; `region`; `tile`, of the MGRS; `block`, a piece of a
+                region, cut by position; or `published` for the split that the dataset comes with.
+            fractions: Shares of train, val and test. A quarter for the test leaves five clusters,
+                the fewest that intervals are drawn over, to regions of twenty.
+            buffer_km: Least distance between chips of different parts. Chips that are nearer are
+                left out: of train before val, of val before test, held-out ones never. Without
+                it there is no buffer, and half a chip's side by `block`, so that none touch.
+            seed: Chooses the assignment: the same seed gives the same split.
+
+        Raises:
+            SplitError: A region does not exist, chips have no position or no published part where
+                one is needed, or a part would be empty.
+        """
+        from workbench.data.split import split_dataset
+        from workbench.data.splitting import SplitRule
+
+        return split_dataset(self, hold_out, SplitRule(by, fractions, buffer_km, seed))
 
     @cached_property
     def layout_hash(self) -> str:

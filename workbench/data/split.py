@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.assignment import PARTS, assign_clusters
+from workbench.data.assignment import PARTS
 from workbench.data.dataset import Dataset
 from workbench.data.folder import ChipWarning
 from workbench.data.index import overlapping
-from workbench.errors import DataError, SplitError, UnknownNameError
+from workbench.data.splitting import SplitRule, assign
+from workbench.errors import DataError, SplitError
 
 if TYPE_CHECKING:
     from workbench.data.audit import Audit
-
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -27,11 +27,15 @@ class Split:
         dataset: The whole dataset.
         parts: Chip ids of `train`, `val`, `test` and `held_out`.
         hold_out: Names of the regions that are held out.
+        left_out: Chips in the buffer between the parts; they are in none.
+        rule: How it was made, where `Dataset.split` made it.
     """
 
     dataset: Dataset
     parts: dict[str, tuple[str, ...]]
     hold_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    rule: SplitRule | None = None
 
     def part(self, name: str) -> Dataset:
         """Return the chips of `train`, `val`, `test` or `held_out`.
@@ -72,6 +76,19 @@ class Split:
         pairs = zip(*(ids[places] for places in overlapping(chips.geometry)), strict=True)
         return [(one, other) for one, other in pairs if part_of[one] != part_of[other]]
 
+    def leave_one_region_out(self) -> list[Split]:
+        """Return one split a region, in which it alone is held out, made as this one was.
+
+        Raises:
+            SplitError: There is one region only, or a part would be empty.
+        """
+        if len(self.dataset.regions) < 2:
+            raise SplitError(
+                f"{self.dataset.info.name} has one region, {', '.join(self.dataset.regions)}; "
+                "leaving it out leaves nothing. Give regions when you open it: region=…."
+            )
+        return [split_dataset(self.dataset, region, self.rule) for region in self.dataset.regions]
+
     def audit(self) -> Audit:
         """Look for leaks between the parts and for implausible data; see `audit_split`."""
         from workbench.data.audit import audit_split
@@ -80,7 +97,7 @@ class Split:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which `from_json` opens the split again."""
-        dataset = _only(self.dataset, self.parts)
+        dataset = _only(self.dataset, self.parts, self.left_out)
         return {
             "dataset": {
                 "name": dataset.info.name,
@@ -90,6 +107,8 @@ class Split:
             },
             "hold_out": list(self.hold_out),
             "parts": {part: list(chips) for part, chips in self.parts.items()},
+            "left_out": list(self.left_out),
+            "rule": None if self.rule is None else self.rule.to_json(),
         }
 
     @staticmethod
@@ -119,15 +138,17 @@ class Split:
         elif bands := saved["source"].get("select_bands"):
             dataset = dataset.with_bands(bands)
         parts = {part: tuple(data["parts"][part]) for part in PARTS}
+        left_out = tuple(data.get("left_out", ()))  # older files have none
         place = f"{dataset.info.name} ({_place(dataset.info.source)})"
-        missing = [chip for part in PARTS for chip in parts[part] if chip not in dataset]
+        named = [*(chip for part in PARTS for chip in parts[part]), *left_out]
+        missing = [chip for chip in named if chip not in dataset]
         if missing:
             raise SplitError(
                 f"The split names {len(missing)} chips that {place} does not have, for example "
                 f"{', '.join(missing[:3])}. Bring the files back, or pass the dataset it was made "
                 "from: Split.from_json(data, dataset=…)."
             )
-        dataset = _only(dataset, parts)
+        dataset = _only(dataset, parts, left_out)
         if dataset.layout_hash != saved["layout_hash"]:
             raise SplitError(
                 f"The chips of {place} are not those the split was made from: files, windows, "
@@ -141,16 +162,18 @@ class Split:
                 ChipWarning,
                 stacklevel=2,
             )
-        return Split(dataset, parts, tuple(data["hold_out"]))
+        rule = SplitRule.from_json(data["rule"]) if data.get("rule") else None
+        return Split(dataset, parts, tuple(data["hold_out"]), left_out, rule)
 
     def __repr__(self) -> str:
         train, val, test, held_out = (len(self.parts[part]) for part in PARTS)
         names = ", ".join(display_name(region) for region in self.hold_out)
         held = f"held out {held_out} ({names})" if names else "nothing held out"
+        buffer = f" · {len(self.left_out)} left out between parts" if self.left_out else ""
         return (
             f"train {train} · val {val} · test {test} · {held} · {len(self.overlaps)} overlaps"
+            f"{buffer}"
         )
-
 
     def _repr_html_(self) -> str:
         from workbench.data.summary import split_html
@@ -158,9 +181,10 @@ class Split:
         return split_html(self)
 
 
-def _only(dataset: Dataset, parts: Mapping[str, tuple[str, ...]]) -> Dataset:
-    """Return the dataset with the chips of the parts and no other, in its own order."""
-    named = {chip for chips in parts.values() for chip in chips}
+def _only(dataset: Dataset, parts: Mapping[str, tuple[str, ...]], left_out: Iterable[str]
+          ) -> Dataset:
+    """Return the dataset with the chips of the parts and the buffer, in its own order."""
+    named = {chip for chips in (*parts.values(), left_out) for chip in chips}
     kept = [chip for chip in dataset if chip in named]
     return dataset if len(kept) == len(dataset) else dataset.select(kept)
 
@@ -188,61 +212,9 @@ def display_name(region: str) -> str:
     return region.upper() if len(region) <= 3 else region.title()
 
 
-def split_dataset(dataset: Dataset, hold_out: Iterable[str] | str, *, by: str,
-                  fractions: tuple[float, float, float], seed: int) -> Split:
-    """Assign whole clusters (or whole regions) to train, val and test, region by region.
-
-    A region with three clusters or more is in all three parts. Of many random assignments the
-    one is taken that spreads the classes most evenly. The same seed gives the same split.
-
-    Args:
-        dataset: What to split.
-        hold_out: Regions that training never sees, whatever their case.
-        by: `cluster`, or `region` for parts that share no region.
-        fractions: Shares of train, val and test. A quarter for the test leaves five clusters, the
-            fewest that intervals are drawn over, to regions of twenty.
-        seed: Chooses the assignment.
-
-    Raises:
-        SplitError: A region does not exist, or a part would be empty.
-    """
-    if by not in ("cluster", "region"):
-        raise SplitError(f"by={by!r} is not 'cluster' or 'region'.")
-    if len(fractions) != 3 or min(fractions) < 0 or not sum(fractions) > 0:
-        raise SplitError(
-            f"fractions={fractions} must be three shares of train, val and test, such as "
-            "(0.6, 0.15, 0.25)."
-        )
-    names = [hold_out] if isinstance(hold_out, str) else list(hold_out)
-    try:
-        held = tuple(dict.fromkeys(dataset.find_region(name) for name in names))
-    except UnknownNameError as error:
-        raise SplitError(f"hold_out: {error}") from None
-    chips = dataset.chips
-    if not len(chips):
-        raise SplitError(f"{dataset.info.name} has no chips to split.")
-    is_held = chips["region"].isin(held)
-    parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    parts["held_out"] = chips.index[is_held].tolist()
-    training = chips[~is_held]
-    if not len(training):
-        raise SplitError(f"hold_out={list(names)} leaves no region to train on.")
-    groups = training.groupby("region") if by == "cluster" else [("all regions", training)]
-    for region, group in groups:
-        assigned = assign_clusters(group, group[by], fractions, f"{seed}/{region}")
-        for part in PARTS[:3]:
-            parts[part] += group.index[(assigned == part).to_numpy()].tolist()
-    for part, fraction in zip(PARTS[:3], fractions, strict=True):
-        if fraction > 0 and not parts[part]:
-            raise SplitError(
-                f"The part {part!r} is empty: with {training['cluster'].nunique()} clusters "
-                f"(blocks or scenes) in {training['region'].nunique()} regions, by={by!r} "
-                "cannot fill three parts. Give larger regions (region= of from_folder), use a "
-                "smaller chip_size, split by='region', or set its share in fractions= to 0."
-            )
-    order = {chip: place for place, chip in enumerate(chips.index)}
-    return Split(
-        dataset,
-        {part: tuple(sorted(ids, key=order.__getitem__)) for part, ids in parts.items()},
-        held,
-    )
+def split_dataset(dataset: Dataset, hold_out: Iterable[str] | str = (),
+                  rule: SplitRule | None = None) -> Split:
+    """Return which chips train, validate, test and are held out; see `Dataset.split`."""
+    rule = rule or SplitRule()
+    found = assign(dataset, hold_out, rule)
+    return Split(dataset, found.parts, found.hold_out, found.left_out, rule)
