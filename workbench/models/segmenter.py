@@ -85,9 +85,17 @@ class Segmenter(nn.Module):
         return self.decode(self.features(image, time, location), image.shape[-2:])
 
     def features(
-        self, image: Tensor, time: Tensor | None = None, location: Tensor | None = None
+        self,
+        image: Tensor,
+        time: Tensor | None = None,
+        location: Tensor | None = None,
+        *,
+        blocks: Sequence[int] | None = None,
     ) -> list[Tensor]:
-        """Return the backbone's feature maps that the decoder takes; the arguments of `forward`."""
+        """Return the backbone's feature maps that the decoder takes; the arguments of `forward`.
+
+        `blocks` asks for those of other blocks, for several decoders on one backbone.
+        """
         bands = self.backbone.bands
         if image.ndim not in (4, 5) or image.shape[1] != len(bands):
             raise BandError(
@@ -96,7 +104,8 @@ class Segmenter(nn.Module):
             )
         padded, _, _ = pad_to_multiple(self.normalize(image), self.backbone.size_multiple)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_backbone):
-            return self.backbone(padded, time, location, blocks=self.decoder.blocks)
+            wanted = self.decoder.blocks if blocks is None else blocks
+            return self.backbone(padded, time, location, blocks=wanted)
 
     def decode(self, features: Sequence[Tensor], size: Sequence[int]) -> Tensor:
         """Return logits ``(B, K, y, x)`` float32 from what `features` returns.

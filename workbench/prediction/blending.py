@@ -51,23 +51,28 @@ class Rows:
 
 
 def blended_rows(read_rows: ReadRows, forward: Forward, num_classes: int,
-                 tiling: Tiling) -> Iterator[Rows]:
+                 tiling: Tiling, first: int = 0) -> Iterator[Rows]:
     """Yield the rows of a raster from top to bottom, each once, as soon as nothing can change them.
 
-    Every row is read once. Windows without a single valid pixel are not given to the model.
+    Every row is read once. Windows without a single valid pixel are not given to the model. Begun
+    at a later strip, it starts with the strips that share rows with it, so that what it yields is
+    bit for bit what it would have been.
 
     Args:
         read_rows: Reads rows in full width.
         forward: The model; it sees NaN where there is no value.
         num_classes: Classes that `forward` returns.
         tiling: The windows.
+        first: The strip of windows whose rows are yielded first.
     """
-    side = min(tiling.height, tiling.window)
-    strip = read_rows(0, side)
+    side, tops = min(tiling.height, tiling.window), tiling.tops
+    begin = next(number for number, top in enumerate(tops) if top + side > tops[first])
+    strip = read_rows(tops[begin], side)
     sums = np.zeros((num_classes, side, tiling.width), np.float32)
     weights = np.zeros((side, tiling.width), np.float32)
-    tops = tiling.tops
     for number, (top, following) in enumerate(pairwise([*tops, tiling.height])):
+        if number < begin:
+            continue
         rows = taper(side, tiling.overlap, before=number > 0, after=number < len(tops) - 1)
         valid = np.logical_and.reduce(np.isfinite(strip))
         _add_strip(sums, weights, strip, valid, rows, forward, tiling, top)
@@ -75,7 +80,8 @@ def blended_rows(read_rows: ReadRows, forward: Forward, num_classes: int,
         with np.errstate(invalid="ignore"):  # 0 / 0 where no window was needed
             finished = sums[:, :done] / weights[:done]
         finished[:, ~valid[:done]] = np.nan
-        yield Rows(top, finished, valid[:done])
+        if number >= first:
+            yield Rows(top, finished, valid[:done])
         if following < tiling.height:
             strip = np.concatenate([strip[:, done:], read_rows(top + side, done)], axis=1)
             for total in (sums, weights):

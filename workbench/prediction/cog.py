@@ -16,6 +16,7 @@ from rasterio.shutil import copy
 
 from workbench.errors import DataError
 from workbench.prediction.grid import array_grid
+from workbench.prediction.result import require_one_run
 from workbench.storage import atomic_file
 
 _BLOCK = 512
@@ -38,12 +39,14 @@ def to_cog(prediction: xr.Dataset, path: str | Path, *, probability: bool = Fals
         The path of the class file.
 
     Raises:
-        DataError: The path is no GeoTIFF's, or the disk gave back something else.
+        DataError: The path is no GeoTIFF's, the prediction is of several runs, or the disk gave
+            back something else.
         OutOfSpaceError: The disk is full.
     """
     path = Path(path)
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise DataError(f"{path} does not end in .tif; a Cloud Optimized GeoTIFF does.")
+    require_one_run(prediction)
     _write(prediction, "class", path, nodata=255, overviews="MODE")
     if probability:
         beside = path.with_name(f"{path.stem}_probability{path.suffix}")

@@ -21,6 +21,7 @@ from workbench.errors import BandError, DataError, GridError
 from workbench.prediction.grid import Grid, array_grid, raster_grid, spatial_dims
 
 Pixels = npt.NDArray[np.float32]
+AnySource = str | Path | xr.DataArray
 
 
 class PredictionWarning(UserWarning):
@@ -37,6 +38,7 @@ class Needs:
         scale: With `offset`, stored value * scale + offset is what the model takes.
         offset: See `scale`.
         nodata: Stored value of missing pixels, beside what the source itself says.
+        gsd_m: Ground sampling distance in metres, where it is known.
     """
 
     bands: tuple[str, ...]
@@ -44,15 +46,24 @@ class Needs:
     scale: float = 1.0
     offset: float = 0.0
     nodata: float | None = None
+    gsd_m: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Pixels on a grid; `read(top, rows)` gives them in full width as the model takes them."""
+    """Pixels on a grid; `read(top, rows)` gives them in full width as the model takes them.
+
+    Attributes:
+        name: What messages call it.
+        grid: Where its pixels are.
+        read: Rows as the model takes them, NaN where a band has no value.
+        date: ISO date, where the source knows it.
+    """
 
     name: str
     grid: Grid
     read: Callable[[int, int], Pixels]
+    date: str | None = None
 
 
 def open_source(source: str | Path | xr.DataArray, needs: Needs,

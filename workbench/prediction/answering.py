@@ -1,0 +1,76 @@
+"""Windows in, probabilities of all runs out; runs on the same features compute them once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from workbench.assembly import Model
+from workbench.models.arithmetic import quick_float32
+from workbench.models.segmenter import Segmenter
+from workbench.peft import LinearProbe
+from workbench.prediction.blending import Corner, Forward, Pixels
+from workbench.prediction.metadata import Metadata
+
+Coords = tuple[Tensor | None, ...]
+
+
+def answers(models: Sequence[Model], metadata: Sequence[Metadata | None]) -> Forward:
+    """Return what gives the probabilities of all models, one model's classes after the other's.
+
+    Args:
+        models: On one device, in evaluation mode.
+        metadata: When and where windows are, for each model that is told.
+    """
+    tensors = itertools.chain.from_iterable(
+        itertools.chain(model.parameters(), model.buffers()) for model in models)
+    device = next((tensor.device for tensor in tensors), torch.device("cpu"))
+    groups = _same_features(models)
+
+    @torch.inference_mode()
+    @quick_float32()
+    def forward(windows: Pixels, corners: Sequence[Corner]) -> Pixels:
+        image = torch.from_numpy(windows).to(device)
+        logits: dict[int, Tensor] = {}
+        for group in groups:
+            told = metadata[group[0]]
+            coords: Coords = () if told is None else tuple(
+                None if entry is None else entry.to(device) for entry in told(corners))
+            found = _logits([models[place] for place in group], image, coords)
+            logits.update(zip(group, found, strict=True))
+        ordered = [logits[place].float().softmax(dim=1) for place in range(len(models))]
+        return torch.cat(ordered, dim=1).cpu().numpy()
+
+    return forward
+
+
+def _logits(models: Sequence[Model], image: Tensor, coords: Coords) -> list[Tensor]:
+    first = models[0]
+    if len(models) == 1 or not isinstance(first, Segmenter):
+        return [first(image, *coords)]
+    probes = [model for model in models if isinstance(model, Segmenter)]
+    blocks = sorted({block for probe in probes for block in probe.decoder.blocks})
+    maps = dict(zip(blocks, first.features(image, *coords, blocks=blocks), strict=True))
+    return [probe.decode([maps[block] for block in probe.decoder.blocks], image.shape[-2:])
+            for probe in probes]
+
+
+def _same_features(models: Sequence[Model]) -> list[list[int]]:
+    """Return the places of the models in groups whose backbones give the same features."""
+    groups: dict[str, list[int]] = {}
+    for place, model in enumerate(models):
+        groups.setdefault(_features_key(model) or f"model {place}", []).append(place)
+    return list(groups.values())
+
+
+def _features_key(model: Model) -> str | None:
+    """Return what decides the features of a linear probe; None for what adapts its backbone."""
+    said = model.description
+    if not isinstance(getattr(said.recipe, "peft", None), LinearProbe) or not said.weights_hash:
+        return None
+    return repr((said.recipe.backbone, said.recipe.coords, said.weights_hash, said.weights_bands,
+                 said.architecture, said.bands, said.mean, said.std, said.image_size,
+                 said.num_frames))
