@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from workbench.errors import DataError
@@ -60,3 +61,11 @@ def test_colours_and_markers_belong_to_their_run_in_any_order(scores):
     figure = render(PLOTS["regions"], turned)
     looks = {line.get_label(): line.get_marker() for line in figure.axes[2].legend_.legend_handles}
     assert looks == {"ndwi": "D", "full": "o", "lora": "o"}
+
+
+def test_ten_runs_all_look_different(scores):
+    lora = scores[scores["run"] == "lora"]
+    many = pd.concat([lora.assign(run=f"run {place}") for place in range(10)])
+    figure = render(PLOTS["regions"], many)
+    handles = figure.axes[2].legend_.legend_handles
+    assert len({(handle.get_color(), handle.get_marker()) for handle in handles}) == 10

@@ -54,6 +54,12 @@ def test_baselines_differ_by_marker_because_greys_are_hard_to_tell_apart():
     assert markers["lora"] == "o"
 
 
+def test_runs_that_share_a_colour_differ_by_marker():
+    names = [f"run {place}" for place in range(10)]
+    colours, markers = style.run_colours(names), style.run_markers(names)
+    assert len({(colours[name], markers[name]) for name in names}) == 10
+
+
 def test_only_installed_fonts_are_asked_for(caplog):
     drawn().png()
     assert "findfont" not in caplog.text

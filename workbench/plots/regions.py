@@ -94,7 +94,7 @@ def _summary(table: pd.DataFrame, axes: Axes, looks: Looks) -> None:
     _finish(axes)
     for label, run in zip(axes.get_yticklabels(), order, strict=True):
         # The palest greys do as marks, not as text.
-        label.set_color(looks[run][0] if looks[run][1] == "o" else look.muted)
+        label.set_color(look.muted if looks[run][0] in look.baselines else looks[run][0])
     handles = [Line2D([], [], color=look.muted, marker=marker, ls="", ms=7, label=label)
                for marker, label in (("o", "in region (test)"), ("D", "held out"))]
     axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2,
@@ -118,7 +118,7 @@ def _detail(table: pd.DataFrame, axes: Axes, looks: Looks) -> None:
         rows = table[(table["region"] == region) & table["miou"].notna()].set_index("run")
         for (run, (colour, marker)), offset in zip(looks.items(), spread, strict=True):
             if run in rows.index:
-                _mark(axes, rows.loc[run], position + offset, colour, marker, 5)
+                _mark(axes, rows.loc[run], position + offset, colour, marker, 6)
     names = [f"{name}\nheld out" if name in held_out else name for name in order]
     axes.set_yticks(range(len(order)), names)
     axes.set_ylim(-0.5, len(order) - 0.5)
@@ -146,7 +146,7 @@ def _size(table: pd.DataFrame) -> tuple[float, float]:
     regions = table.loc[~table["region"].isin(POOLED), "region"].nunique()
     if not regions:
         return 7.2, 1.3 + 0.42 * runs
-    return 9.6, max(1.6 + 0.4 * runs + 0.35 * runs, 1.2 + 0.075 * regions * max(runs, 4))
+    return 9.6, max(1.6 + 0.75 * runs, 1.2 + 0.09 * regions * max(runs, 4))
 
 
 def data(source: Any, *, by: str = "region") -> pd.DataFrame:

@@ -53,7 +53,9 @@ DARK = Theme(
     runs=("#4FA9EA", "#F2894A", "#3FC79D", "#E6A3CB", "#F3BE4D", "#93D4F7"),
     baselines=("#c3cad2", "#98a2ad", "#737d88"), held_out="#F2894A", trained="#4FA9EA",
 )
-# A circle is a fine-tuned model, any other marker a baseline: greys alone are hard to tell apart.
+# Runs beyond the number of colours take the colours again, with the next marker.
+RUN_MARKERS = ("o", "s", "^", "v")
+# Baselines are grey, and greys alone are hard to tell apart.
 BASELINE_MARKERS = ("D", "s", "^", "v", "P", "X")
 _THEME: contextvars.ContextVar[Theme] = contextvars.ContextVar("theme", default=LIGHT)
 
@@ -167,10 +169,13 @@ def run_colours(names: Sequence[str], baselines: Sequence[str] = ()) -> dict[str
 
 
 def run_markers(names: Sequence[str], baselines: Sequence[str] = ()) -> dict[str, str]:
-    """Give each run a marker: circles for runs, other shapes for baselines."""
+    """Give each run a marker: a circle while colours last, then others; baselines differ in it."""
+    tuned = [name for name in names if name not in baselines]
     greys = [name for name in names if name in baselines]
-    return {name: BASELINE_MARKERS[greys.index(name) % len(BASELINE_MARKERS)]
-            if name in greys else "o" for name in names}
+    turns = {name: place // len(current().runs) for place, name in enumerate(tuned)}
+    markers = {name: RUN_MARKERS[turn % len(RUN_MARKERS)] for name, turn in turns.items()}
+    return markers | {name: BASELINE_MARKERS[place % len(BASELINE_MARKERS)]
+                      for place, name in enumerate(greys)}
 
 
 def image_axes(axes: Axes) -> None:
