@@ -62,20 +62,22 @@ class DeformableAttention(nn.Module):
         offsets = self.sampling_offsets(query)
         offsets = offsets.view(batch, count, self.heads, self.levels, self.points, 2)
         weights = self.attention_weights(query).unflatten(-1, (self.heads, -1)).softmax(-1)
-        scores = weights.view(batch, count, self.heads, self.levels, self.points)
+        weights = weights.view(batch, count, self.heads, self.levels, self.points)
+        # Queries last, (B*heads, 1, levels, points, Q): sums over points then run along memory.
+        scores = weights.permute(0, 2, 3, 4, 1).flatten(0, 1)[:, None]
 
-        looked = query.new_zeros((batch, self.heads, values.shape[-1], count))
+        looked = query.new_zeros((batch * self.heads, values.shape[-1], count))
         sizes = [height * width for height, width in shapes]
         for level, part in enumerate(values.split(sizes, dim=1)):
             height, width = shapes[level]
             scale = offsets.new_tensor([width, height])
             where = 2 * (places[:, None, None] + offsets[:, :, :, level] / scale) - 1
+            grid = where.permute(0, 2, 3, 1, 4).flatten(0, 1)
             picture = part.permute(0, 2, 3, 1).reshape(batch * self.heads, -1, height, width)
-            grid = where.transpose(1, 2).flatten(0, 1)
             # Full precision, whatever autocast says: offsets are fractions of a cell.
             seen = F.grid_sample(picture.float(), grid.float(), align_corners=False)
-            seen = seen.to(query.dtype).unflatten(0, (batch, self.heads))
-            looked = looked + (seen * scores[:, :, :, level].transpose(1, 2)[:, :, None]).sum(-1)
+            looked = looked + (seen.to(query.dtype) * scores[:, :, level]).sum(2)
+        looked = looked.unflatten(0, (batch, self.heads))
         return self.output_proj(looked.permute(0, 3, 1, 2).flatten(2))
 
 

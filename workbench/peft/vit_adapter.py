@@ -133,14 +133,14 @@ class _Branch(Graft):
     def _extract(self, stage: int, block: nn.Module, args: tuple[Any, ...], tokens: Tensor) -> None:
         now = self._now
         now.prior = self._interaction(stage).extract(now.prior, now.centres, tokens, now.grid)
-        now.stages.append(tokens.transpose(1, 2).unflatten(2, now.grid))
+        now.stages.append(_as_map(tokens, now.grid))
 
     def _end(self, backbone: Any, args: tuple[Any, ...], features: Any) -> list[Tensor]:
         """Return the pyramid instead of the backbone's own features."""
         now, self._pass = self._now, None
         sizes = [height * width for height, width in now.shapes]
         coarser = [
-            part.transpose(1, 2).unflatten(2, shape)
+            _as_map(part, shape)
             for part, shape in zip(now.prior.split(sizes, dim=1), now.shapes, strict=True)
         ]
         maps = [self.up(coarser[0]) + now.finest, *coarser]
@@ -229,6 +229,13 @@ def stages_of(depth: int) -> list[range]:
     """Return the blocks of each quarter of a network."""
     ends = [math.ceil((stage + 1) * depth / STAGES) for stage in range(STAGES)]
     return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _as_map(tokens: Tensor, shape: Shape) -> Tensor:
+    """Return ``(B, D, h, w)`` from ``(B, h*w, D)``."""
+    # Laid out like the convolutions' maps: where layouts meet, normalisation takes ten times as
+    # long.
+    return tokens.transpose(1, 2).unflatten(2, shape).contiguous()
 
 
 def _initialise(conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
