@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from workbench.errors import INSTALL_LAB
 from workbench.reprs import html_card, html_table, readable_bytes, text_table
 from workbench.storage import cache_dir, features_dir
 
@@ -122,8 +123,7 @@ def _packages() -> Iterator[Finding]:
     if wrong := _misfits(lab):
         yield Finding(
             "note", "extra [lab]", ", ".join(wrong.values()),
-            'For notebooks and maps: pip install "workbench[lab]" '
-            '(in a checkout: pip install -e ".[lab]").',
+            f"For notebooks and maps: {INSTALL_LAB}.",
         )  # fmt: skip
     else:
         yield Finding("ok", "extra [lab]", _versions("jupyterlab", "ipywidgets", "leafmap"))

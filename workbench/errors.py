@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
+
+INSTALL_LAB = 'pip install "workbench[lab]" (in a checkout: pip install -e ".[lab]")'
 
 
 class WorkbenchError(Exception):
     """Base of every error that the workbench raises on purpose."""
+
+
+class MissingExtraError(WorkbenchError, ImportError):
+    """A package is needed that an extra brings, and the extra is not installed."""
 
 
 class UnknownNameError(WorkbenchError, ValueError):
@@ -76,3 +83,21 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listed_by: str) -> 
     hint = f" Did you mean {near[0]!r}?" if near else ""
     shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     return UnknownNameError(f"No {kind} named {name!r}.{hint} {listed_by} lists all: {shown}.")
+
+
+def need_lab(package: str, what: str, then: str) -> None:
+    """Raise an error that says how to install the extra `lab` if it is not there.
+
+    Args:
+        package: The package of the extra that is needed.
+        what: What cannot be had without it, as the subject of a sentence in the plural.
+        then: What to do once it is installed.
+
+    Raises:
+        MissingExtraError: `package` is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise MissingExtraError(
+            f"{what} need {package}, which is not installed. Install it with {INSTALL_LAB}, "
+            f"then {then}."
+        )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, need_lab
 from workbench.storage import atomic_file, shipped
 
 COPIES = "workbench-notebooks"
@@ -27,14 +26,9 @@ def open_lab(folder: Path, *, browser: bool = True, port: int | None = None) -> 
         JupyterLab's exit code.
 
     Raises:
-        WorkbenchError: JupyterLab is not installed.
+        MissingExtraError: JupyterLab is not installed.
     """
-    if importlib.util.find_spec("jupyterlab") is None:
-        raise WorkbenchError(
-            "JupyterLab is not installed, and the notebooks need it. Install it with "
-            '`pip install "workbench[lab]"` (in a checkout: `pip install -e ".[lab]"`) '
-            "and run `workbench lab` again."
-        )
+    need_lab("jupyterlab", "The notebooks", "run `workbench lab` again")
     copies = copy_notebooks(folder / COPIES)
     return subprocess.call(lab_command(folder, copies[0], browser=browser, port=port))
 

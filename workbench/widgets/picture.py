@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib import image
+from PIL import Image
 
 from workbench.plots import curves, preview
 from workbench.plots.chips import ChipTable
@@ -26,18 +26,17 @@ def drawn(followers: Sequence[Follower], chips: ChipTable) -> bytes | None:
     if table.empty:
         return None
     with themed() as look:
-        figure = Picture(figsize=(_WIDTH, 5.2), layout="constrained")
-        curves.draw(table, figure)
-        figure.suptitle("\n".join(map(summary, followers)), x=0.01, ha="left", fontsize=10,
-                        color=look.muted)
-        parts = [_pixels(figure)]
+        # A part of its own: a title would share its place with the legend of several runs.
+        words = Picture(figsize=(_WIDTH, 0.1 + 0.2 * len(followers)))
+        words.text(0.01, 0, "\n".join(map(summary, followers)), fontsize=10, color=look.muted)
+        drawing = Picture(figsize=(_WIDTH, 5.0), layout="constrained")
+        curves.draw(table, drawing)
+        parts = [_pixels(words), _pixels(drawing)]
         if chips.strips:
-            figure = Picture(figsize=(_WIDTH, preview.size(chips)[1]), layout="constrained")
-            preview.draw(chips, figure)
-            parts.append(_pixels(figure))
-    buffer = io.BytesIO()
-    image.imsave(buffer, np.concatenate(parts), format="png")
-    return buffer.getvalue()
+            samples = Picture(figsize=(_WIDTH, preview.size(chips)[1]), layout="constrained")
+            preview.draw(chips, samples)
+            parts.append(_pixels(samples))
+    return _png(np.concatenate(parts))
 
 
 def summary(follower: Follower) -> str:
@@ -83,3 +82,11 @@ def _pixels(figure: Picture) -> npt.NDArray[np.uint8]:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="rgba", dpi=DPI)
     return np.frombuffer(buffer.getvalue(), np.uint8).reshape(-1, round(_WIDTH * DPI), 4)
+
+
+def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    # With a palette it is a third as long: it is sent again and again and stored in notebooks.
+    few = Image.fromarray(pixels[..., :3].copy()).quantize(256)
+    buffer = io.BytesIO()
+    few.save(buffer, "png", optimize=True)
+    return buffer.getvalue()
