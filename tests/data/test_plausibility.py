@@ -11,11 +11,17 @@ def reflectance(bands=2):
     return (texture + RANDOM.normal(0, 0.02, (bands, 16, 16))).astype(np.float32)
 
 
+def problems(dataset):
+    samples = [dataset.read(chip) for chip in dataset]
+    pixels = np.concatenate([sample.image[:, sample.valid] for sample in samples], axis=1)
+    return implausible_bands(dataset, pixels, len(samples))
+
+
 @pytest.fixture
 def look(write_pair, open_pairs):
     def open_one(image, **options):
         write_pair("a", image)
-        return implausible_bands(open_pairs(**{"scale": 1.0, **options}))
+        return problems(open_pairs(**{"scale": 1.0, **options}))
 
     return open_one
 
@@ -61,13 +67,6 @@ def test_a_copied_band_is_seen(look):
     ]
 
 
-def test_bands_in_another_order_than_named_are_suspected(look):
-    visible, infrared = reflectance(2), RANDOM.uniform(0.1, 0.5, (1, 16, 16)).astype(np.float32)
-    image = np.concatenate([visible[:1], infrared, visible[1:]])
-    (what,) = look(image, bands=["BLUE", "GREEN", "NIR_NARROW"])
-    assert what.startswith("BLUE resembles NIR_NARROW")
-
-
 def test_radar_in_power_is_told_decibels(look):
     power = RANDOM.uniform(0.01, 0.3, (2, 16, 16)).astype(np.float32)
     assert all("10 * log10(power)" in what for what in look(power, bands=["VV", "VH"]))
@@ -78,4 +77,4 @@ def test_a_dataset_without_a_valid_pixel_left_says_so(write_pair, open_pairs):
     write_pair("a", reflectance())
     dataset = open_pairs(scale=1.0)
     write_pair("a", np.full((2, 16, 16), np.nan, np.float32))
-    assert implausible_bands(dataset) == ["no valid pixel in 1 train chips looked at"]
+    assert problems(dataset) == ["no valid pixel in 1 train chips looked at"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import geopandas
 import numpy as np
@@ -60,20 +61,21 @@ def tiles(chips: geopandas.GeoDataFrame) -> pd.Series:
 
     None where neither a name nor a position tells.
     """
-    named = [
-        _tile_in(f"{chip} {image}") for chip, image in zip(chips.index, chips["image"], strict=True)
-    ]
-    found = pd.Series(named, chips.index, dtype=object)
+    found = named_tiles(chips)
     nameless = found.index[found.isna() & chips.geometry.notna()]
     if len(nameless):
         found.loc[nameless] = _squares(chips.geometry.loc[nameless])
     return found
 
 
-def _tile_in(text: str) -> str | None:
-    match = _TILE.search(text.replace("_", " ").replace("\\", "/").rpartition("/")[2].upper()
-                         ) or _TILE.search(text.replace("_", " ").upper())
-    return match[1] if match else None
+def named_tiles(chips: geopandas.GeoDataFrame) -> pd.Series:
+    """Return the MGRS tile in the id or the file name of each chip, None where there is none."""
+    names = [
+        f"{chip} {Path(str(image)).name}".replace("_", " ").upper()
+        for chip, image in zip(chips.index, chips["image"], strict=True)
+    ]
+    found = [match[1] if (match := _TILE.search(name)) else None for name in names]
+    return pd.Series(found, chips.index, dtype=object)
 
 
 def _squares(footprints: geopandas.GeoSeries) -> list[str]:

@@ -11,21 +11,20 @@ from workbench.data.bands import BANDS
 from workbench.data.dataset import Dataset
 
 _SAR = ("VV", "VH", "HH", "HV")
-# A look, not a census: enough chips to see a wrong unit, few enough to take no time.
-_NUM_CHIPS = 24
 
 
-def implausible_bands(dataset: Dataset) -> list[str]:
+def implausible_bands(dataset: Dataset, pixels: npt.NDArray, num_chips: int) -> list[str]:
     """Return what is wrong with the values of some chips, one sentence each, with the remedy.
 
     Optical bands are expected as reflectance, 0 to 1; radar bands as decibels.
+
+    Args:
+        dataset: Where they come from.
+        pixels: Valid pixels ``(band, pixel)``.
+        num_chips: How many chips they were taken from.
     """
-    ids = list(dataset)
-    chosen = [ids[place] for place in np.linspace(0, len(ids) - 1, _NUM_CHIPS).astype(int)]
-    samples = [dataset.read(chip) for chip in dict.fromkeys(chosen)]
-    pixels = np.concatenate([sample.image[:, sample.valid] for sample in samples], axis=1)
     if not pixels.shape[1]:
-        return [f"no valid pixel in {len(samples)} train chips looked at"]
+        return [f"no valid pixel in {num_chips} train chips looked at"]
     optical = [
         place for place, band in enumerate(dataset.bands)
         if band in BANDS and BANDS[band].wavelength_nm and "THERMAL" not in band
@@ -33,7 +32,6 @@ def implausible_bands(dataset: Dataset) -> list[str]:
     problems = [*_constant(dataset, pixels), *_copies(dataset, pixels)]
     if optical:
         problems += _reflectance(dataset, pixels, optical)
-        problems += _order(dataset, pixels)
     return [*problems, *_decibels(dataset, pixels)]
 
 
@@ -74,25 +72,6 @@ def _reflectance(dataset: Dataset, pixels: npt.NDArray, optical: list[int]) -> I
             yield (
                 f"{share:.0%} of the values of {dataset.bands[place]} are negative; check offset=, "
                 "nodata=, or whether the band is what it is called"
-            )
-
-
-def _order(dataset: Dataset, pixels: npt.NDArray) -> Iterable[str]:
-    """Two bands next to each other in wavelength look alike; bands far apart do not.
-
-    Where BLUE is more like NIR or SWIR than like GREEN, names and files do not match.
-    """
-    index = {band: place for place, band in enumerate(dataset.bands)}
-    if not {"BLUE", "GREEN"} <= index.keys():
-        return
-    with np.errstate(invalid="ignore", divide="ignore"):
-        alike = np.corrcoef(pixels[:, :: max(1, pixels.shape[1] // 20_000)])
-    near = alike[index["BLUE"], index["GREEN"]]
-    for far in ("NIR_BROAD", "NIR_NARROW", "SWIR_1", "SWIR_2"):
-        if far in index and alike[index["BLUE"], index[far]] > near + 0.1:
-            yield (
-                f"BLUE resembles {far} (correlation {alike[index['BLUE'], index[far]]:.2f}) more "
-                f"than GREEN ({near:.2f}); the bands may be in another order than named"
             )
 
 

@@ -63,4 +63,4 @@ def audited(split: Split) -> Iterator[WarningRaised]:
     """Yield what the audit of a split warns of."""
     for finding in split.audit().findings:
         if finding.level in ("warning", "error"):
-            yield WarningRaised(message=f"{finding.level}: {finding.what}")
+            yield WarningRaised(message=f"{finding.level}: {finding}")
