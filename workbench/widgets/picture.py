@@ -28,7 +28,8 @@ def drawn(followers: Sequence[Follower], chips: ChipTable) -> bytes | None:
     with themed() as look:
         # A part of its own: a title would share its place with the legend of several runs.
         words = Picture(figsize=(_WIDTH, 0.1 + 0.2 * len(followers)))
-        words.text(0.01, 0, "\n".join(map(summary, followers)), fontsize=10, color=look.muted)
+        words.text(0.01, 0.5, "\n".join(map(summary, followers)), va="center", fontsize=10,
+                   color=look.muted)
         drawing = Picture(figsize=(_WIDTH, 5.0), layout="constrained")
         curves.draw(table, drawing)
         parts = [_pixels(words), _pixels(drawing)]
