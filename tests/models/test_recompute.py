@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from workbench.assembly import build_model
+from workbench.assembly.building import build_skeleton
 from workbench.errors import RecipeError
-from workbench.models import load_backbone
 from workbench.models.recompute import recompute_sections
 from workbench.models.segmenter import Segmenter
 from workbench.peft import METHODS, LoRA, Method
@@ -79,8 +79,10 @@ def test_convolutions_count_their_batch_statistics_once(backbone):
 
 
 def test_a_network_without_sections_says_so():
+    recipe = Recipe(backbone="timm/efficientnet_b0", peft="full", gradient_checkpointing=True)
     with pytest.raises(RecipeError, match=r"timm/efficientnet_b0 has no sections .*accumulate"):
-        recompute_sections(load_backbone("timm/efficientnet_b0", weights="random"))
+        build_skeleton(recipe, classes=2, bands=("RED", "GREEN", "BLUE"))
+    build_skeleton(recipe.but(peft="linear_probe"), classes=2, bands=("RED", "GREEN", "BLUE"))
 
 
 def test_without_gradients_nothing_is_prepared_for_them():

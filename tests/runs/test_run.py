@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -80,6 +81,12 @@ def test_history_has_a_row_a_step_and_a_row_an_epoch(run):
     assert run.history().steps["step"].tolist() == [1, 2, 3, 4]
 
 
+def test_watched_regions_have_columns_of_their_own(run):
+    write(run, started(), replace(epoch(0), held_out_miou_by_region={"bolivia": 0.4}))
+    assert run.history().epochs["held_out_miou/bolivia"].tolist() == [0.4]
+    assert not any(isinstance(value, dict) for value in run.history().epochs.iloc[0])
+
+
 def test_history_of_a_run_that_did_nothing_is_empty(run):
     assert all(table.empty for table in run.history())
 
@@ -99,6 +106,15 @@ def test_a_failed_run_says_why(run):
     write(run, started(), RunFailed(error="ValueError: <odd>", traceback=""))
     assert "failed: ValueError: <odd>" in repr(run)
     assert "&lt;odd&gt;" in run._repr_html_()
+
+
+def test_a_run_is_found_from_another_working_directory(run, tmp_path, monkeypatch):
+    write(run, started(), finished())
+    monkeypatch.chdir(run.folder.parent)
+    opened = open_run(run.folder.name)
+    assert f"folder {run.folder.name}" in repr(opened)
+    monkeypatch.chdir(tmp_path)
+    assert opened.state == "finished"
 
 
 def test_a_run_folder_can_be_moved(run, tmp_path):

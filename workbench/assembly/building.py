@@ -18,6 +18,7 @@ from workbench.models import load_backbone
 from workbench.models.backbones import Backbone
 from workbench.models.decoders import DECODERS, Decoder
 from workbench.models.loading import Weights, find_facts
+from workbench.models.recompute import require_sections
 from workbench.models.segmenter import Segmenter
 from workbench.models.spectral_index import IndexModel
 from workbench.peft import Adapter
@@ -109,7 +110,8 @@ def build_model(
         A module with `bands`, `adapter` (None for an index) and `description`.
 
     Raises:
-        RecipeError: The PEFT method does not fit the backbone; those that do are named.
+        RecipeError: The PEFT method does not fit the backbone; those that do are named. Or its
+            activations cannot be computed again.
         BandError: A band that the recipe needs is not there.
         WeightsError: The backbone's weights are missing or broken.
     """
@@ -203,6 +205,8 @@ def _equip(
     """Apply the method to the backbone and build the decoder for the features there are then."""
     with _seeded(recipe.seed):
         adapter = recipe.peft.apply(backbone)
+    if recipe.gradient_checkpointing and adapter.trains_backbone:
+        require_sections(backbone)
     options = decoder_options or find_facts(recipe.backbone).decoders.get(recipe.decoder, {})
     with _seeded(recipe.seed):
         decoder = DECODERS[recipe.decoder](

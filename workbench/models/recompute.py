@@ -19,8 +19,8 @@ from workbench.errors import RecipeError
 from workbench.models.backbones import Backbone
 
 
-def recompute_sections(backbone: Backbone) -> None:
-    """Let a backbone keep only what passes from section to section; its numbers stay the same.
+def require_sections(backbone: Backbone) -> None:
+    """Refuse a backbone of which nothing could be computed again.
 
     Raises:
         RecipeError: The backbone has no sections.
@@ -30,6 +30,10 @@ def recompute_sections(backbone: Backbone) -> None:
             f"gradient_checkpointing=True: {backbone.name} has no sections that could be computed "
             "again. Use a smaller batch with accumulate=…, or another backbone."
         )
+
+
+def recompute_sections(backbone: Backbone) -> None:
+    """Let a backbone keep only what passes from section to section; its numbers stay the same."""
     for section in backbone.sections:
         _recompute(section)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from workbench.events import RunFailed
+from workbench.runs.checkpoints import CHECKPOINTS, find
 from workbench.runs.folder import OUTPUT, SPLIT
 from workbench.runs.run import Run
 from workbench.storage import read_json
@@ -21,7 +24,7 @@ def why(run: Run) -> str | None:
         return (
             f"Training of {run.name!r} was killed after step {step}: its process ended without a "
             "word. Somebody killed it, the system did when the memory was full, or the machine "
-            f"went down.{words} {_goes_on(run)}"
+            f"went down.{words} {goes_on(run.folder)}"
         )
     if state == "finished" and _unscored(run):
         return (
@@ -42,12 +45,13 @@ def explained(run: Run, failed: RunFailed) -> str:
     advice = f" – {failed.advice}" if failed.advice else ""
     return (
         f"Training of {run.name!r} failed in epoch {failed.epoch + 1} after step {failed.step}. "
-        f"{failed.error}{advice} {_goes_on(run)}"
+        f"{failed.error}{advice} {goes_on(run.folder)}"
     )
 
 
-def _goes_on(run: Run) -> str:
-    return (
-        "What was trained up to the last checkpoint is whole; "
-        f"wb.resume({str(run.folder)!r}) goes on from there."
-    )
+def goes_on(folder: Path) -> str:
+    """Return how a run that is not trained any more goes on, in one sentence."""
+    resume = f"wb.resume({str(folder)!r})"
+    if find(folder / CHECKPOINTS / "last") is None:
+        return f"There is no checkpoint yet; {resume} begins again."
+    return f"What was trained up to the last checkpoint is whole; {resume} goes on from there."

@@ -58,7 +58,7 @@ class Run:
     """
 
     def __init__(self, folder: Path, split: Split | None = None) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()  # a notebook may change its working directory
         self._split = split
         self._journal = JournalReader(self.folder / EVENTS)
         self._events: list[Event] = []
@@ -197,17 +197,13 @@ class Run:
         """Return the events of steps and of epochs as tables.
 
         `steps` has the columns of `StepDone`, `epochs` those of `EpochDone` with one column
-        `val_miou/<region>` for each training region.
+        `val_miou/<region>` for each training region, and `held_out_miou/<region>` where held-out
+        regions were watched.
         """
         events = self.events()
         steps = [vars(event) for event in events if isinstance(event, StepDone)]
-        epochs = [vars(event) for event in events if isinstance(event, EpochDone)]
-        flat = [
-            {key: value for key, value in row.items() if key != "val_miou_by_region"}
-            | {f"val_miou/{name}": score for name, score in row["val_miou_by_region"].items()}
-            for row in epochs
-        ]
-        return History(pd.DataFrame(steps), pd.DataFrame(flat))
+        epochs = [_flat(vars(event)) for event in events if isinstance(event, EpochDone)]
+        return History(pd.DataFrame(steps), pd.DataFrame(epochs))
 
     def preview(self) -> Preview | None:
         """Return a few validation chips as the newest epoch predicts them, None before it."""
@@ -252,7 +248,7 @@ class Run:
             facts["held-out regions"] = "watched while it trained"
         facts["peak memory"] = _peak(events)
         facts["time"] = readable_duration(self.duration_s())
-        facts["folder"] = str(self.folder)
+        facts["folder"] = _short(self.folder)
         return facts
 
     def duration_s(self) -> float | None:
@@ -300,6 +296,23 @@ def open_run(folder: str | Path) -> Run:
 def percent(score: float | None) -> str:
     """Return a score in 0..1 as people read it: `83.1 %`; `–` where there is none."""
     return "–" if score is None else f"{100 * score:.1f} %"
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Give each region's score an entry of its own, `val_miou/<region>`."""
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            name = key.removesuffix("_by_region")
+            flat |= {f"{name}/{region}": score for region, score in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _short(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _last(events: list[Event], kind: type[E]) -> E | None:

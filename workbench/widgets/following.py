@@ -26,6 +26,7 @@ from workbench.events import (
 )
 from workbench.reprs import readable_bytes, readable_count, readable_duration
 from workbench.runs import Run, control
+from workbench.runs.failures import goes_on
 from workbench.runs.run import LIVE, percent
 from workbench.widgets.thinning import Thinned
 
@@ -173,15 +174,14 @@ class Follower:
 
     def notice(self) -> dict[str, str]:
         """Return how the run ended and what to do next; empty while it goes well."""
-        goes_on = f"wb.resume({str(self.folder)!r}) goes on from the last checkpoint."
         if self.state == "killed":
             return {"kind": "failed", "text": "The process that trained is gone without a word: "
-                    f"killed, or the machine restarted. {goes_on}"}
+                    f"killed, or the machine restarted. {goes_on(self.folder)}"}
         match self._last:
             case RunFailed(error=error, advice=advice) if self.state == "failed":
-                return {"kind": "failed", "text": f"{error} – {advice or goes_on}"}
+                return {"kind": "failed", "text": f"{error} – {advice or goes_on(self.folder)}"}
             case RunStopped(step=step, reason=reason) if self.state == "stopped":
-                text = f"Stopped after step {step} ({reason}). {goes_on}"
+                text = f"Stopped after step {step} ({reason}). {goes_on(self.folder)}"
                 return {"kind": "stopped", "text": text}
             case RunFinished(reason=reason, best_epoch=best):
                 text = f"{reason[:1].upper()}{reason[1:]}; best epoch {best + 1}{self._scored()}."
