@@ -12,9 +12,9 @@ import geopandas
 import numpy as np
 import pandas as pd
 import shapely
-from pyproj.exceptions import CRSError, ProjError
 
 from workbench.data.chipping import ChipWindow, block_side, chip_windows
+from workbench.data.footprints import footprints
 from workbench.data.info import DatasetInfo
 from workbench.data.raster import Raster, read_window
 from workbench.data.reading import read_pixels
@@ -62,13 +62,13 @@ def index_scenes(scenes: Sequence[Scene], info: DatasetInfo,
     if not rows:
         return geopandas.GeoDataFrame(), bad, {}
     table = pd.DataFrame(rows).set_index("chip_id")
-    chips = geopandas.GeoDataFrame(
-        table.drop(columns="scene"), geometry=_footprints(table, scenes), crs="EPSG:4326"
-    )
+    grids = {scene.name: scene.image.transform[:6] for scene in scenes}
+    outlines = footprints(table, np.array([grids[name] for name in table["scene"]]))
+    chips = geopandas.GeoDataFrame(table.drop(columns="scene"), geometry=outlines, crs="EPSG:4326")
     outside: dict[str, str] = {}
     if polygons is not None:
         chips, outside = _take_regions(chips, polygons)
-    return _merge_clusters(chips), bad, outside
+    return merge_clusters(chips), bad, outside
 
 
 def _index_task(scene: Scene, windows: Iterable[ChipWindow], info: DatasetInfo
@@ -81,69 +81,51 @@ def _index_task(scene: Scene, windows: Iterable[ChipWindow], info: DatasetInfo
         chip_id = scene.name if whole else f"{scene.name}_{window.row:03d}_{window.col:03d}"
         block = f"{scene.name}/{window.row // side:02d}_{window.col // side:02d}"
         try:
-            _, mask, valid = read_pixels(info, scene.image.path, scene.mask.path, window)
+            counts = count_pixels(info, scene.image, scene.mask.path, window)
         except LabelError:
             raise
         except DataError as error:
             skipped[chip_id] = f"unreadable: {error}"
             continue
-        counts = np.bincount(mask.ravel() + 1, minlength=len(info.classes) + 1)
-        pixels = window.height * window.width
-        if not valid.any():
-            skipped[chip_id] = (
-                f"no valid pixel: each pixel of {scene.image.path} is nodata"
-                f"{_nodata(scene, info)}, NaN or infinite in one band at least"
-            )
-            continue
-        if not counts[1:].any():
-            skipped[chip_id] = (
-                f"no label: {scene.mask.path} has no label where the image has valid pixels"
-            )
+        if isinstance(counts, str):
+            skipped[chip_id] = counts
             continue
         rows.append({
             "chip_id": chip_id, "image": scene.image.path, "mask": scene.mask.path,
             "col_off": window.col_off, "row_off": window.row_off,
             "width": window.width, "height": window.height,
             "region": scene.region, "cluster": scene.name if whole else block,
-            "date": None, "crs": scene.image.crs, "scene": scene.name,
-            "valid_fraction": float(valid.sum()) / pixels,
-            **{f"count_{index}": int(count) for index, count in enumerate(counts[1:])},
-            "count_ignore": pixels - int(counts[1:].sum()),
+            "date": None, "crs": scene.image.crs, "scene": scene.name, **counts,
         })
     return rows, skipped
 
 
-def _nodata(scene: Scene, info: DatasetInfo) -> str:
-    nodata = scene.image.nodata if info.nodata is None else info.nodata
-    return "" if nodata is None else f" ({nodata:g})"
+def count_pixels(info: DatasetInfo, image: Raster, mask: str, window: ChipWindow
+                 ) -> dict[str, float] | str:
+    """Read a chip and return its valid fraction and its pixels of each class.
 
+    Returns:
+        `valid_fraction`, `count_<k>` and `count_ignore`; or the reason why it is of no use.
 
-def _footprints(chips: pd.DataFrame, scenes: Sequence[Scene]) -> geopandas.GeoSeries:
-    """Return the outline of every chip in EPSG:4326, None without georeference."""
-    outlines: list[geopandas.GeoSeries] = []
-    by_name = {scene.name: scene.image for scene in scenes}
-    for crs, group in chips.groupby("crs", dropna=False):
-        transforms = np.array([by_name[scene].transform[:6] for scene in group["scene"]])
-        left, top = group["col_off"].to_numpy(float), group["row_off"].to_numpy(float)
-        right, bottom = left + group["width"].to_numpy(), top + group["height"].to_numpy()
-        cols = np.stack([left, right, right, left, left], 1)
-        rows = np.stack([top, top, bottom, bottom, top], 1)
-        a, b, c, d, e, f = (column[:, None] for column in transforms.T)
-        corners = np.stack([a * cols + b * rows + c, d * cols + e * rows + f], -1)
-        outlines.append(_on_earth(geopandas.GeoSeries(shapely.polygons(corners), group.index), crs))
-    return geopandas.GeoSeries(pd.concat(outlines), crs="EPSG:4326").reindex(chips.index)
-
-
-def _on_earth(outlines: geopandas.GeoSeries, crs: object) -> geopandas.GeoSeries:
-    """Return outlines in EPSG:4326, None where that cannot be: no CRS, a local one, infinity."""
-    nowhere = geopandas.GeoSeries([None] * len(outlines), outlines.index, crs="EPSG:4326")
-    if not isinstance(crs, str):
-        return nowhere
-    try:
-        placed = outlines.set_crs(crs).to_crs("EPSG:4326")
-    except (CRSError, ProjError):
-        return nowhere
-    return placed.where(np.isfinite(placed.bounds).all(axis=1), None)
+    Raises:
+        DataError: It cannot be read.
+        LabelError: The mask holds a value that is neither a class nor a no-label value.
+    """
+    _, labels, valid = read_pixels(info, image.path, mask, window)
+    counts = np.bincount(labels.ravel() + 1, minlength=len(info.classes) + 1)
+    pixels = window.height * window.width
+    if not valid.any():
+        nodata = image.nodata if info.nodata is None else info.nodata
+        said = "" if nodata is None else f" ({nodata:g})"
+        return (f"no valid pixel: each pixel of {image.path} is nodata{said}, NaN or infinite in "
+                "one band at least")
+    if not counts[1:].any():
+        return f"no label: {mask} has no label where the image has valid pixels"
+    return {
+        "valid_fraction": float(valid.sum()) / pixels,
+        **{f"count_{index}": int(count) for index, count in enumerate(counts[1:])},
+        "count_ignore": pixels - int(counts[1:].sum()),
+    }
 
 
 def _take_regions(chips: geopandas.GeoDataFrame, polygons: geopandas.GeoDataFrame
@@ -165,7 +147,7 @@ def _take_regions(chips: geopandas.GeoDataFrame, polygons: geopandas.GeoDataFram
     return chips, outside
 
 
-def _merge_clusters(chips: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
+def merge_clusters(chips: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
     """Give clusters one name where their chips overlap, as scenes of one place at two dates do."""
     first, second = overlapping(chips.geometry)
     clusters = chips["cluster"].to_numpy()

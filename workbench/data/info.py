@@ -41,6 +41,8 @@ class DatasetInfo(BaseModel):
         stored_bands: Bands of the files in file order; None for one that is not used.
         class_values: Mask value of each class.
         chip_shape: Rows and columns of every chip; smaller windows are padded to it.
+        reader: The layout of the files, a name of `workbench.data.readers.READERS`.
+        notes: What its reader does to the pixels that people should know.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +61,8 @@ class DatasetInfo(BaseModel):
     stored_bands: tuple[str | None, ...]
     class_values: tuple[int, ...]
     chip_shape: tuple[int, int]
+    reader: str = "geotiff"
+    notes: tuple[str, ...] = ()
 
 
 ClassSpec = str | tuple[str, str] | ClassInfo

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from workbench.data.chipping import ChipWindow
 from workbench.data.info import DatasetInfo
-from workbench.data.raster import open_raster, read_window
+from workbench.data.readers import READERS
 from workbench.errors import LabelError
 
 _UNKNOWN = -2
@@ -26,14 +26,12 @@ def read_pixels(info: DatasetInfo, image_path: str, mask_path: str, window: Chip
         DataError: A file cannot be read.
         LabelError: The mask holds a value that is neither a class nor a no-label value.
     """
-    place = (window.row_off, window.col_off, window.height, window.width)
-    indexes = [info.stored_bands.index(band) + 1 for band in info.bands]
-    stored = read_window(image_path, indexes, *place)
-    nodata = open_raster(image_path).nodata if info.nodata is None else info.nodata
-    valid = valid_pixels(stored, nodata)
+    reader = READERS[info.reader]
+    stored, nodata = reader.read_image(image_path, window, info.bands, info)
+    valid = valid_pixels(stored, nodata if info.nodata is None else info.nodata)
 
-    labels = read_window(mask_path, [1], *place)[0]
-    mask = class_indices(labels, info, open_raster(mask_path).nodata, mask_path)
+    labels, no_label = reader.read_labels(mask_path, window, info)
+    mask = class_indices(labels, info, no_label, mask_path)
     mask[~valid] = -1
 
     image = stored.astype(np.float32)

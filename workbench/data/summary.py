@@ -28,6 +28,8 @@ def _facts(dataset: Dataset) -> dict[str, str]:
     }
     if dataset.skipped:
         facts["left out"] = count_kinds(dataset.skipped)
+    if info.notes:
+        facts["mind"] = "; ".join(info.notes)
     return facts
 
 
