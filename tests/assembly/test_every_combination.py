@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ for folder in sorted(path for path in Path(sys.argv[1]).iterdir() if path.is_dir
         found = load_model(folder, device="cpu")(*given)
     print(folder.name, "same" if torch.equal(found, expected) else "DIFFERS")
 """
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, as the fresh process does: others round otherwise."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def combinations(family: str) -> list[Recipe]:
