@@ -124,9 +124,8 @@ def test_waiting_for_a_run_that_failed_raises_what_fit_would_have_raised(made):
     with pytest.raises(TrainingError) as caught:
         made.wait()
     assert str(caught.value) == (
-        "Training of 'made' failed in epoch 1 after step 1. KeyError: 'x' – See log.txt. What was "
-        f"trained up to the last checkpoint is whole; wb.resume({str(made.folder)!r}) goes on from "
-        "there."
+        "Training of 'made' failed in epoch 1 after step 1. KeyError: 'x' – See log.txt. There is "
+        f"no checkpoint yet; wb.resume({str(made.folder)!r}) begins again."
     )
 
 
