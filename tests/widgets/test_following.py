@@ -88,7 +88,8 @@ def test_time_does_not_pass_while_it_is_paused_or_stopped(make_run):
 @pytest.mark.parametrize(("event", "kind", "words"), [
     (RunFailed(error="CUDA out of memory", traceback="", advice="Halve the batch."), "failed",
      "CUDA out of memory – Halve the batch."),
-    (RunStopped(step=4, reason="asked to stop"), "stopped", "after step 4 (asked to stop). wb.re"),
+    (RunStopped(step=4, reason="asked to stop"), "stopped",
+     "after step 4 (asked to stop). There is no checkpoint yet"),
     (RunFinished(reason="all 3 epochs are done", best_epoch=1, duration_s=1.0,
                  peak_host_rss_bytes=1), "finished", "All 3 epochs are done; best epoch 2."),
 ])
