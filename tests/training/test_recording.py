@@ -70,7 +70,7 @@ def test_out_of_memory_says_what_to_change(split, recipe, folder, monkeypatch):
 
 def test_out_of_memory_is_answered_with_what_would_fit(split, recipe, folder, monkeypatch):
     monkeypatch.setattr(loop, "validate", full_memory)
-    with pytest.raises(TrainingError, match=r"– batch_size=2 of run would fit\. What was trained"):
+    with pytest.raises(TrainingError, match=r"– batch_size=2 of run would fit\. There is no"):
         drain(train(recipe, split, folder,
                     advise=lambda run: f"batch_size=2 of {run.name} would fit."))
     assert open_run(folder).events()[-1].advice == "batch_size=2 of run would fit."
