@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -32,11 +33,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     new, old = _beside(path)
     if path.exists():
-        shutil.rmtree(new, ignore_errors=True)
+        _discard(new)
     elif new.exists() or old.exists():  # a writer was killed between its two renames
         os.replace(new if new.exists() else old, path)
-    shutil.rmtree(old, ignore_errors=True)
-    for leftover in path.parent.glob(f".{new.name}.*.tmp"):
+    _discard(old)
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
     with atomic_folder(new) as temporary:
         yield temporary
@@ -44,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.exists():
             os.replace(path, old)
         os.replace(new, path)
-    shutil.rmtree(old, ignore_errors=True)
+    _discard(old)
 
 
 def find(path: Path) -> Path | None:
@@ -84,6 +85,18 @@ def read(path: Path, reader: Callable[[Path], T]) -> T:
             continue
         if _identity(place) == identity:
             return value
+
+
+def _discard(folder: Path) -> None:
+    """Delete a checkpoint that first loses its name: under its name it is whole or not there.
+
+    A folder's time of change is no sign that a file has gone from it: clocks of file systems tick
+    in milliseconds, several deletions fit into one.
+    """
+    if folder.exists():
+        nameless = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+        os.replace(folder, nameless)
+        shutil.rmtree(nameless, ignore_errors=True)
 
 
 def _identity(place: Path) -> tuple[int, int] | None:
