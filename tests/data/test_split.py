@@ -183,3 +183,35 @@ def test_changed_labels_are_warned_of(floods):
     other = Dataset(floods.info, floods.chips.assign(count_0=floods.chips["count_0"] - 1))
     with pytest.warns(ChipWarning, match="pixels or labels of tiny-floods .* have changed since"):
         Split.from_json(saved, other)
+
+
+def test_named_regions_go_whole_to_their_part(floods):
+    split = floods.split(hold_out="bolivia", test="Ghana")
+    assert set(floods.select(region="ghana")) <= set(split.parts["test"])
+    assert split.train.regions == ["spain"]
+    alone = floods.split(train="spain", val=["bolivia"], test=["ghana"])
+    assert [alone.part(part).regions for part in PARTS] == [["spain"], ["bolivia"], ["ghana"], []]
+
+
+def test_what_is_named_nowhere_is_shared_out_as_before(floods):
+    spain = {part: [chip for chip in chips if chip.startswith("spain")]
+             for part, chips in floods.split().parts.items()}
+    named = floods.split(test="ghana", val="bolivia").parts
+    assert spain == {part: [chip for chip in chips if chip.startswith("spain")]
+                     for part, chips in named.items()}
+
+
+def test_a_region_in_two_parts_is_refused(floods):
+    with pytest.raises(SplitError, match="'ghana' is named by both hold_out= and test="):
+        floods.split("ghana", test=["Ghana"])
+    with pytest.raises(SplitError, match=r"val: No region named 'gana'. Did you mean 'ghana'"):
+        floods.split(val="gana")
+
+
+def test_regions_named_for_a_part_are_remembered_and_left_out_in_turn(floods):
+    split = floods.split(test="ghana")
+    again = Split.from_json(json.loads(json.dumps(split.to_json())), floods)
+    assert again.rule == split.rule
+    folds = split.leave_one_region_out()
+    assert [fold.hold_out for fold in folds] == [("bolivia",), ("ghana",), ("spain",)]
+    assert set(floods.select(region="ghana")) <= set(folds[0].parts["test"])

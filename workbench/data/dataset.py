@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import geopandas
+import shapely
 
 from workbench.data.bands import positions
 from workbench.data.chipping import ChipWindow
@@ -27,6 +28,7 @@ from workbench.data.sample import Sample
 from workbench.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
+    from workbench.data.areas import Area
     from workbench.data.split import Split
 
 
@@ -225,8 +227,54 @@ class Dataset:
         info = self.info.model_copy(update={"bands": names, "source": source})
         return dataclasses.replace(self, info=info)
 
-    def split(self, hold_out: Iterable[str] | str = (), *, by: str = "cluster",
-              fractions: tuple[float, float, float] = (0.6, 0.15, 0.25),
+    def with_region(self, name: str, within: Area) -> Dataset:
+        """Return the same chips where those whose middle lies in an area are one region.
+
+        A piece of a country, a valley, whatever is drawn on a map can be held out like any other
+        region. Chips at its border have neighbours across it: `buffer_km` of `split` keeps them
+        apart.
+
+        Args:
+            name: What to call the region.
+            within: A box ``(west, south, east, north)`` in degrees, whose west is above its east
+                where it crosses the antimeridian; corners ``[(longitude, latitude), …]``; a
+                polygon of shapely or its GeoJSON.
+
+        Raises:
+            DataError: It is no area, or no chip lies in it.
+        """
+        from workbench.data.areas import parse_area
+        from workbench.data.areas import within as lying_within
+
+        inside = lying_within(self.chips, within)
+        if not inside.any():
+            raise DataError(
+                f"No chip of {self.info.name} has its middle within the area of {name!r}. Draw it "
+                "larger, or look where the chips are: wb.plot(dataset, 'world')."
+            )
+        known = {region.lower(): region for region in self.regions}
+        spelled = known.get(name.lower(), name)
+        inside &= (self.chips["region"] != spelled).to_numpy()
+        region = self.chips["region"].where(~inside, spelled)
+        cluster = self.chips["cluster"].where(~inside, self.chips["cluster"] + f"@{spelled}")
+        area = json.loads(shapely.to_geojson(parse_area(within)))
+        areas = [*self.info.source.get("areas", ()), {"name": name, "within": area}]
+        info = self.info.model_copy(update={"source": {**self.info.source, "areas": areas}})
+        return dataclasses.replace(self, info=info,
+                                   chips=self.chips.assign(region=region, cluster=cluster))
+
+    def again(self, source: Mapping[str, Any]) -> Dataset:
+        """Return the same chips with what was chosen after opening: bands and drawn regions."""
+        dataset = self
+        if bands := source.get("select_bands"):
+            dataset = dataset.with_bands(bands)
+        for area in source.get("areas", ())[len(self.info.source.get("areas", ())):]:
+            dataset = dataset.with_region(area["name"], area["within"])
+        return dataset
+
+    def split(self, hold_out: Iterable[str] | str = (), *, train: Iterable[str] | str = (),
+              val: Iterable[str] | str = (), test: Iterable[str] | str = (),
+              by: str = "cluster", fractions: tuple[float, float, float] = (0.6, 0.15, 0.25),
               buffer_km: float | None = None, seed: int = 0) -> Split:
         """Assign whole clusters, regions, tiles or blocks to train, val and test.
 
@@ -236,6 +284,9 @@ class Dataset:
 
         Args:
             hold_out: Regions that training never sees, whatever their case.
+            train: Regions all of whose chips are trained on; what is named nowhere is shared out.
+            val: Regions all of whose chips validate.
+            test: Regions all of whose chips test.
             by: What stays whole: `cluster`; `region`; `tile`, of the MGRS; `block`, a piece of a
                 region, cut by position; or `published` for the split that the dataset comes with.
             fractions: Shares of train, val and test. A quarter for the test leaves five clusters,
@@ -246,13 +297,14 @@ class Dataset:
             seed: Chooses the assignment: the same seed gives the same split.
 
         Raises:
-            SplitError: A region does not exist, chips have no position or no published part where
-                one is needed, or a part would be empty.
+            SplitError: A region does not exist or is named twice, chips have no position or no
+                published part where one is needed, or a part would be empty.
         """
         from workbench.data.split import split_dataset
-        from workbench.data.splitting import SplitRule
+        from workbench.data.splitting import SplitRule, names
 
-        return split_dataset(self, hold_out, SplitRule(by, fractions, buffer_km, seed))
+        rule = SplitRule(by, fractions, buffer_km, seed, names(train), names(val), names(test))
+        return split_dataset(self, hold_out, rule)
 
     @cached_property
     def layout_hash(self) -> str:

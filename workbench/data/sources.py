@@ -32,7 +32,9 @@ def open_dataset(source: Mapping[str, Any]) -> Dataset:
         DataError: The source is of no known kind, or its files are not there.
     """
     fields = dict(source)
-    kind, bands = fields.pop("kind", None), fields.pop("select_bands", None)
+    kind = fields.pop("kind", None)
+    chosen: dict[str, Any] = {name: fields.pop(name)
+                              for name in ("select_bands", "areas") if name in fields}
     if kind == "folder":
         classes: dict[int, ClassSpec] = {
             int(value): (name, color) for value, (name, color) in fields.pop("classes").items()
@@ -43,7 +45,7 @@ def open_dataset(source: Mapping[str, Any]) -> Dataset:
         dataset = load(**fields)
     else:
         raise DataError(f"A dataset's source has kind {kind!r}; expected 'folder' or 'collection'.")
-    return dataset.with_bands(bands) if bands else dataset
+    return dataset.again(chosen)
 
 
 def load(collection: str | Collection = "simulated-floods", *, root: str | Path | None = None,

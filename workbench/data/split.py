@@ -87,7 +87,9 @@ class Split:
                 f"{self.dataset.info.name} has one region, {', '.join(self.dataset.regions)}; "
                 "leaving it out leaves nothing. Give regions when you open it: region=…."
             )
-        return [split_dataset(self.dataset, region, self.rule) for region in self.dataset.regions]
+        rule = self.rule or SplitRule()
+        return [split_dataset(self.dataset, region, rule.without(region))
+                for region in self.dataset.regions]
 
     def audit(self) -> Audit:
         """Look for leaks between the parts and for implausible data; see `audit_split`."""
@@ -133,10 +135,7 @@ class Split:
                 "not known. Give the split to use: wb.evaluate(run, dataset.split(…))."
             )
         saved = data["dataset"]
-        if dataset is None:
-            dataset = _open_again(saved)
-        elif bands := saved["source"].get("select_bands"):
-            dataset = dataset.with_bands(bands)
+        dataset = _open_again(saved) if dataset is None else dataset.again(saved["source"])
         parts = {part: tuple(data["parts"][part]) for part in PARTS}
         left_out = tuple(data.get("left_out", ()))  # older files have none
         place = f"{dataset.info.name} ({_place(dataset.info.source)})"

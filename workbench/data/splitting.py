@@ -20,6 +20,14 @@ UNITS = ("cluster", "region", "tile", "block", "published")
 _STAYS = ("held_out", "test", "val", "train")
 
 
+_LISTS = ("fractions", *PARTS[:3])
+
+
+def names(regions: Iterable[str] | str) -> tuple[str, ...]:
+    """Return names of regions, of which one may come alone."""
+    return (regions,) if isinstance(regions, str) else tuple(regions)
+
+
 @dataclasses.dataclass(frozen=True)
 class SplitRule:
     """How a split was made; see `Dataset.split`."""
@@ -28,6 +36,9 @@ class SplitRule:
     fractions: Fractions = (0.6, 0.15, 0.25)
     buffer_km: float | None = None
     seed: int = 0
+    train: tuple[str, ...] = ()
+    val: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.by not in UNITS:
@@ -48,12 +59,22 @@ class SplitRule:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
-        return dataclasses.asdict(self) | {"fractions": list(self.fractions)}
+        lists = {name: list(getattr(self, name)) for name in _LISTS}
+        return dataclasses.asdict(self) | lists
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> SplitRule:
         """Return what `to_json` was made from."""
-        return SplitRule(**{**data, "fractions": tuple(data["fractions"])})
+        # Older files name no regions.
+        return SplitRule(**{**data, **{name: tuple(data.get(name, ())) for name in _LISTS}})
+
+    def without(self, region: str) -> SplitRule:
+        """Return the rule that gives a region to no part."""
+        train, val, test = (
+            tuple(name for name in given if name.lower() != region.lower())
+            for given in (self.train, self.val, self.test)
+        )
+        return dataclasses.replace(self, train=train, val=val, test=test)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,14 +93,12 @@ def assign(dataset: Dataset, hold_out: Iterable[str] | str, rule: SplitRule) -> 
         SplitError: A region does not exist, chips have no place or no published part where one is
             needed, or a part would be empty.
     """
-    names = [hold_out] if isinstance(hold_out, str) else list(hold_out)
-    try:
-        held = tuple(dict.fromkeys(dataset.find_region(name) for name in names))
-    except UnknownNameError as error:
-        raise SplitError(f"hold_out: {error}") from None
     chips = dataset.chips
     if not len(chips):
         raise SplitError(f"{dataset.info.name} has no chips to split.")
+    part_of = _named(dataset, {"hold_out": names(hold_out), "train": rule.train, "val": rule.val,
+                               "test": rule.test})
+    held = tuple(region for region, part in part_of.items() if part == "hold_out")
     if rule.by == "block" or rule.buffer_km:
         _require_places(dataset, rule)
     is_held = chips["region"].isin(held)
@@ -87,12 +106,17 @@ def assign(dataset: Dataset, hold_out: Iterable[str] | str, rule: SplitRule) -> 
     parts["held_out"] = chips.index[is_held].tolist()
     training = chips[~is_held]
     if not len(training):
-        raise SplitError(f"hold_out={list(names)} leaves no region to train on.")
+        raise SplitError(f"hold_out={list(held)} leaves no region to train on.")
+    for part in PARTS[:3]:
+        own = [region for region, given in part_of.items() if given == part]
+        parts[part] += chips.index[chips["region"].isin(own)].tolist()
+    shared = training[~training["region"].isin(part_of)]
     buffer_km = _buffer_km(chips, rule)
-    if rule.by == "published":
-        _add_published(dataset, training, parts)
-    else:
-        _add_groups(training, parts, rule, buffer_km)
+    if len(shared):
+        if rule.by == "published":
+            _add_published(dataset, shared, parts)
+        else:
+            _add_groups(shared, parts, rule, buffer_km)
     before = {part: len(ids) for part, ids in parts.items()}
     left_out = _thin(chips, parts, buffer_km) if buffer_km else set()
     _require_filled(training, parts, before, rule, buffer_km)
@@ -104,6 +128,21 @@ def assign(dataset: Dataset, hold_out: Iterable[str] | str, rule: SplitRule) -> 
     if rule.by == "published" and ordered["held_out"]:
         held = tuple(sorted(only_held & set(chips.loc[list(ordered["held_out"]), "region"])))
     return Assigned(ordered, held, tuple(chip for chip in chips.index if chip in left_out))
+
+
+def _named(dataset: Dataset, given: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return the part of every region that is named, as the dataset spells it."""
+    part_of: dict[str, str] = {}
+    for part, regions in given.items():
+        for name in regions:
+            try:
+                region = dataset.find_region(name)
+            except UnknownNameError as error:
+                raise SplitError(f"{part}: {error}") from None
+            if part_of.setdefault(region, part) != part:
+                raise SplitError(f"The region {region!r} is named by both {part_of[region]}= and "
+                                 f"{part}=; give it to one of them.")
+    return part_of
 
 
 def _in_training(parts: dict[str, tuple[str, ...]]) -> list[str]:
