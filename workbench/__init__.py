@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from workbench.data import Dataset, Split, load
     from workbench.estimation import Estimate, estimate
     from workbench.evaluation import Comparison, Scores, compare, evaluate
+    from workbench.evaluation.chipmap import chip_map
+    from workbench.evaluation.maps import confidence_map, disagreement_map, error_map
     from workbench.fitting import fit, launch, resume
     from workbench.losses import CrossEntropy, Dice, Focal
     from workbench.paper import paper_recipe, paper_scores
@@ -74,6 +76,8 @@ _NAMES = {
     "workbench.runs": ("Run", "open_run", "list_runs"),
     "workbench.estimation": ("estimate", "Estimate"),
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
+    "workbench.evaluation.chipmap": ("chip_map",),
+    "workbench.evaluation.maps": ("error_map", "disagreement_map", "confidence_map"),
     "workbench.prediction": ("predict", "to_cog"),
     "workbench.plots": ("plot",),
     "workbench.widgets.configure": ("configure",),
@@ -95,6 +99,7 @@ __all__ = [
     "estimate", "Estimate", "fit", "launch", "resume", "Run", "open_run", "list_runs",
     "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
+    "chip_map", "error_map", "disagreement_map", "confidence_map",
     "predict", "to_cog", "plot", "configure", "dashboard",
     "doctor", "clear_features", "errors",
 ]  # fmt: skip

@@ -28,10 +28,17 @@ _MOST_SENTENCES = 15
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Entry:
-    """A line of a comparison: one run, or the seeds of one recipe."""
+    """A line of a comparison: one run, or the seeds of one recipe.
+
+    Attributes:
+        name: What it is called beside the others.
+        seeds: Scores of each seed.
+        runs: The run of each seed, None for scores that came without one.
+    """
 
     name: str
     seeds: tuple[Scores, ...]
+    runs: tuple[Run | None, ...] = ()
 
     @property
     def first(self) -> Scores:
@@ -215,28 +222,31 @@ def compare(runs: Iterable[Run | Scores], by: str = "region") -> Comparison:
         SplitError: The runs were scored on other chips or classes, and cannot be compared.
         UnknownNameError: There is nothing to group by that name.
     """
-    scores = [entry if isinstance(entry, Scores) else read_scores(entry) for entry in runs]
+    given = list(runs)
+    scores = [entry if isinstance(entry, Scores) else read_scores(entry) for entry in given]
     if not scores:
         raise RunError("There is nothing to compare: pass runs, such as wb.list_runs().")
     if by != "class":
         tables.places(scores[0].chips, by)
-    groups: dict[tuple[str, int], list[Scores]] = {}
+    groups: dict[tuple[str, int], list[tuple[Scores, Run | None]]] = {}
     seen: Counter[tuple[str, int]] = Counter()
-    for entry in scores:
+    for entry, source in zip(scores, given, strict=True):
         # A recipe trained twice with one seed is a repetition, not a second seed.
         again = seen[entry.recipe_key, entry.seed]
         seen[entry.recipe_key, entry.seed] += 1
-        groups.setdefault((entry.recipe_key, again), []).append(_aligned(entry, scores[0]))
+        member = _aligned(entry, scores[0]), source if isinstance(source, Run) else None
+        groups.setdefault((entry.recipe_key, again), []).append(member)
     return Comparison(_named(list(groups.values())), by)
 
 
-def _named(groups: Sequence[list[Scores]]) -> list[Entry]:
+def _named(groups: Sequence[list[tuple[Scores, Run | None]]]) -> list[Entry]:
     entries: list[Entry] = []
-    for seeds in groups:
+    for members in groups:
+        seeds, runs = zip(*members, strict=True)
         name = seeds[0].run + (f" ×{len(seeds)} seeds" if len(seeds) > 1 else "")
         taken = {entry.name for entry in entries}
         candidates = itertools.chain([name], (f"{name} ({n})" for n in itertools.count(2)))
-        entries.append(Entry(next(c for c in candidates if c not in taken), tuple(seeds)))
+        entries.append(Entry(next(c for c in candidates if c not in taken), seeds, runs))
     return entries
 
 

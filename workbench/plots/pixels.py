@@ -9,6 +9,7 @@ import numpy.typing as npt
 from matplotlib.colors import to_rgba
 
 from workbench.errors import BandError
+from workbench.evaluation.maps import FALSE_ALARM, MISSED
 
 Pixels = npt.NDArray[np.uint8]  # (y, x, 4) RGBA
 
@@ -19,10 +20,6 @@ CLIPPED_PERCENT = 1.5
 # would turn everything else black.
 CLOUD_REACH = 0.25
 NO_LABEL = "#b9bfc6"
-# Blue-green classes keep their colour where they are right; these two mean wrong, and differ from
-# each other and from water and land for every colour vision.
-MISSED = "#E69F00"
-FALSE_ALARM = "#D6409F"
 
 
 def stretched(image: npt.NDArray, bands: Sequence[str], shown: Sequence[str] = TRUE_COLOUR,
