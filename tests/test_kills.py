@@ -134,14 +134,16 @@ def test_killed_at_twenty_moments_and_resumed_equals_uninterrupted(
     whole = fit(recipe, split, root=tmp_path, name="whole", device="cpu")
     chance = random.Random(5)
     kills = inside_a_checkpoint = number = 0
-    while kills < KILLS:
+    # On a busy machine a kill may come when the checkpoint is already whole: then there are more.
+    while kills < KILLS or inside_a_checkpoint < 3:
+        assert kills < 5 * KILLS
         number += 1
         folder = tmp_path / f"run {number}"
         prepare(recipe, split, folder, device="cpu").release()
         status = -1
         while status:
             left = half_checkpoints(folder)
-            if kills >= KILLS:
+            if kills >= KILLS and inside_a_checkpoint >= 3:
                 status = worker.train(folder)
             elif kills % 3 == 2:
                 status = worker.train(folder, lambda: bool(half_checkpoints(folder) - left))  # noqa: B023
@@ -155,7 +157,6 @@ def test_killed_at_twenty_moments_and_resumed_equals_uninterrupted(
         run = open_run(folder)
         assert run.state == "finished"
         assert_equal(run, whole)
-    assert inside_a_checkpoint >= 3
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import signal
 import subprocess
@@ -29,7 +30,7 @@ from tests.training.conftest import (
 from workbench.cli.steering import watch
 from workbench.errors import RecipeError, RunError, RunExistsError, SplitError, TrainingError
 from workbench.events import RunFailed, StepDone
-from workbench.fitting import fit, launch, resume
+from workbench.fitting import fit, launch, resume, waiting
 from workbench.peft import FullFineTuning
 from workbench.recipe import SpectralIndex
 from workbench.runs import create, open_run
@@ -42,6 +43,12 @@ def scratch(recipe):
     return recipe.but(backbone="unet_encoder", peft=FullFineTuning(), decoder="unet")
 
 
+@pytest.fixture(scope="module")
+def endless(recipe):
+    """A recipe that somebody has to stop."""
+    return recipe.but(epochs=100_000, patience=100_000)
+
+
 @pytest.fixture
 def made(split, tmp_path):
     """A run folder that nobody trains."""
@@ -50,15 +57,34 @@ def made(split, tmp_path):
     return open_run(folder)
 
 
-def slowly(events, pause_s=0.05):
-    for _ in events:
-        time.sleep(pause_s)
+@contextlib.contextmanager
+def trained_in_a_thread(events, folder):
+    """Train in a thread, from its first event on; yield what lets it go on after that event."""
+    free = threading.Event()
 
+    def train_on() -> None:
+        for _ in events:
+            free.wait()
 
-def in_a_thread(events):
-    thread = threading.Thread(target=slowly, args=(events,))
+    thread = threading.Thread(target=train_on)
     thread.start()
-    return thread
+    wait_for(lambda: open_run(folder).state == "running")
+    yield free.set
+    free.set()
+    thread.join()
+
+
+@pytest.fixture
+def interrupted_at_the_second_look(monkeypatch):
+    """Send a real SIGINT while this process waits for a run, however busy the machine is."""
+    look, looks = waiting.is_live, itertools.count(1)
+
+    def is_live(folder) -> bool:
+        if next(looks) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return look(folder)
+
+    monkeypatch.setattr(waiting, "is_live", is_live)
 
 
 def test_what_can_be_refused_at_once_is_refused_by_the_call(split, recipe, tmp_path):
@@ -81,40 +107,38 @@ def test_what_can_be_refused_at_once_is_refused_by_the_call(split, recipe, tmp_p
 
 
 def test_wait_returns_when_the_training_has_ended(split, recipe, tmp_path):
-    thread = in_a_thread(train(recipe, split, tmp_path / "run"))
-    while not (tmp_path / "run" / "events.jsonl").exists():
-        time.sleep(0.01)
-    run = open_run(tmp_path / "run")
-    assert run.wait(timeout=0).state in ("starting", "running")
-    assert run.wait() is run
-    assert run.state == "finished"
-    thread.join()
+    folder = tmp_path / "run"
+    with trained_in_a_thread(train(recipe, split, folder), folder) as go_on:
+        run = open_run(folder)
+        assert run.wait(timeout=0).state == "running"
+        go_on()
+        assert run.wait() is run
+        assert run.state == "finished"
 
 
-def test_an_interrupt_while_waiting_stops_the_training_with_its_checkpoint(split, recipe, tmp_path):
-    handler = signal.getsignal(signal.SIGINT)
-    thread = in_a_thread(train(recipe.but(epochs=50), split, tmp_path / "run"))
-    while not (tmp_path / "run" / "events.jsonl").exists():
-        time.sleep(0.01)
-    threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
-    run = open_run(tmp_path / "run").wait()
-    thread.join()
+def test_an_interrupt_while_waiting_stops_the_training_with_its_checkpoint(
+    split, endless, tmp_path, interrupted_at_the_second_look
+):
+    folder, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
+    with trained_in_a_thread(train(endless, split, folder), folder) as go_on:
+        go_on()
+        run = open_run(folder).wait()
     assert run.state == "stopped"
     assert run.checkpoint("last").exists()
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_leaving_a_watch_leaves_the_training(split, recipe, tmp_path, capsys):
-    thread = in_a_thread(train(recipe.but(epochs=50), split, tmp_path / "run"))
-    while not (tmp_path / "run" / "events.jsonl").exists():
-        time.sleep(0.01)
-    threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
-    watch(tmp_path / "run")
-    assert "run goes on; `workbench stop" in capsys.readouterr().out
-    run = open_run(tmp_path / "run")
-    assert run.state == "running"
-    run.stop()
-    thread.join()
+def test_leaving_a_watch_leaves_the_training(
+    split, endless, tmp_path, capsys, interrupted_at_the_second_look
+):
+    folder = tmp_path / "run"
+    with trained_in_a_thread(train(endless, split, folder), folder) as go_on:
+        go_on()
+        watch(folder)
+        assert "run goes on; `workbench stop" in capsys.readouterr().out
+        run = open_run(folder)
+        assert run.state == "running"
+        run.stop()
     assert run.state == "stopped"
 
 

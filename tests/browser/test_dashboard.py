@@ -60,9 +60,25 @@ def wait_until_it_moves(page: Any) -> None:
 
 
 def num_points(page: Any) -> int:
-    """Return how many points the line of the speed has, which has one for each step."""
+    """Return how many points the line of the speed has, which has one for each step.
+
+    A chart is painted two frames after its numbers came.
+    """
+    page.evaluate("""() => new Promise(done => {
+        let frames = 3;
+        const frame = () => frames-- ? requestAnimationFrame(frame) : done();
+        frame();
+    })""")
     paths = page.locator(".wb-chart").last.locator("path.wb-fine")
     return len(re.findall("[ML]", paths.first.get_attribute("d") or ""))
+
+
+def assert_no_tick_is_named_twice(page: Any) -> None:
+    charts = page.eval_on_selector_all(".wb-chart", """charts => charts.map(chart =>
+        [...chart.querySelectorAll(".wb-tick[text-anchor=end]")].map(tick => tick.textContent))""")
+    assert len(charts) >= 5
+    for names in charts:
+        assert len(set(names)) == len(names) > 1
 
 
 def open_again(lab: Any, page: Any) -> None:
@@ -125,6 +141,7 @@ def test_a_launched_run_is_watched_steered_and_found_again(
     print(f"\n{sent / 1000:.1f} kB/s, 1+1 in {answers[2]:.0f} ms (longest {answers[-1]:.0f} ms)")
     assert sent < MOST_BYTES_A_SECOND
     assert answers[2] < LONGEST_ANSWER_MS
+    assert_no_tick_is_named_twice(page)
 
     press(page, "Pause")
     wait_for_state(page, "paused")

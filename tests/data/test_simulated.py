@@ -1,7 +1,9 @@
 """The simulated floods: deterministic, physical, whole or not at all."""
 
 import json
-import multiprocessing
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -239,20 +241,18 @@ def test_an_error_half_way_leaves_nothing(few_scenes, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def _generate_until_killed(root: Path) -> None:
-    generate(root, workers=0)
-
-
 def test_a_killed_process_leaves_nothing_that_passes_for_finished(tmp_path):
     root = tmp_path / "floods"
-    process = multiprocessing.get_context("fork").Process(
-        target=_generate_until_killed, args=(root,))
-    process.start()
-    deadline = time.monotonic() + 20
-    while not list(tmp_path.rglob("*.tif")) and time.monotonic() < deadline:
+    code = ("import sys; from pathlib import Path; "
+            "from workbench.data.simulated.generate import generate; "
+            "generate(Path(sys.argv[1]), workers=0)")  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", code, root],
+                               env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    while not list(tmp_path.rglob("*.tif")):
+        assert process.poll() is None
         time.sleep(0.02)
     process.kill()
-    process.join()
+    process.wait()
     assert list(tmp_path.rglob("*.tif"))
     assert not root.exists()
     assert not is_complete(root)

@@ -28,6 +28,8 @@ COMMIT = "0123456789" * 4
 CONTENT = bytes(range(256)) * 4096
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 SOURCE = Source("someone/model", "v1/weights.pt")
+# The library's own retries would take half a minute; a busy machine takes a few seconds.
+AT_ONCE_S = 10
 
 
 class Hub(ThreadingHTTPServer):
@@ -210,7 +212,7 @@ def test_each_answer_of_the_hub_has_its_own_message_at_once(
     began = time.monotonic()
     with pytest.raises(WeightsError, match=said):
         download(SOURCE)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < AT_ONCE_S
     assert capfd.readouterr() == ("", "")
 
 
@@ -227,7 +229,7 @@ def test_an_unreachable_hub_is_told_within_seconds_and_without_chatter(
     began = time.monotonic()
     with pytest.raises(WeightsError, match=r"hub at http://.*:9 cannot be reached \(.*refus"):
         download(SOURCE)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < AT_ONCE_S
     assert capfd.readouterr() == ("", "")
 
 

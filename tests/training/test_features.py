@@ -326,13 +326,8 @@ def test_killed_while_filling_and_resumed_equals_uninterrupted(
 ):
     list(train(probe.but(feature_cache="off"), split, tmp_path / "whole"))
     train(probe, split, tmp_path / "run").close()  # made, not begun
-    child = subprocess.Popen([sys.executable, "-c", CHILD, tmp_path / "run", random_weights],
-                             stdout=subprocess.PIPE, text=True)  # fmt: skip
-    for line in child.stdout:
-        if line.strip() == "step_done":
-            break
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
+    child = subprocess.run([sys.executable, "-c", CHILD, tmp_path / "run", random_weights,
+                            "step_done", "0"], check=False)  # fmt: skip
     assert child.returncode == -signal.SIGKILL
     assert_equal(resumed(tmp_path / "run"), open_run(tmp_path / "whole"))
 
@@ -343,8 +338,8 @@ def test_two_processes_train_from_one_key_at_once(split, probe, tmp_path, random
     for name in ("one", "other"):
         train(probe, split, tmp_path / name).close()
     children = [
-        subprocess.Popen([sys.executable, "-c", CHILD, tmp_path / name, random_weights],
-                         stdout=subprocess.DEVNULL)
+        subprocess.Popen([sys.executable, "-c", CHILD, tmp_path / name, random_weights, "never",
+                          "0"])
         for name in ("one", "other")
     ]  # fmt: skip
     assert [child.wait() for child in children] == [0, 0]

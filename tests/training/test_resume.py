@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,9 @@ from workbench.schedules import Cosine
 from workbench.storage import read_json, write_json
 from workbench.training import Control, train
 
+# Trains a run folder, and kills itself so long after each event of a kind, on a busy machine too.
 CHILD = """
-import sys, torch
+import os, signal, sys, threading, torch
 from pathlib import Path
 from workbench.models import loading
 from workbench.runs import open_run
@@ -30,9 +30,10 @@ from workbench.training import train
 loading.SHIPPED = Path(sys.argv[2])
 torch.set_num_threads(1)
 run = open_run(sys.argv[1])
-print("ready", flush=True)
+kind, delay_s = sys.argv[3], float(sys.argv[4])
 for event in train(run.recipe, run.split, run.folder, resume=True):
-    print(event.kind, flush=True)
+    if event.kind == kind:
+        threading.Timer(delay_s, os.kill, (os.getpid(), signal.SIGKILL)).start()
 """
 
 
@@ -134,16 +135,9 @@ def test_killed_with_sigkill_and_resumed_equals_uninterrupted(
 ):
     folder = tmp_path / "run"
     train(recipe, split, folder).close()  # made, not begun
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, folder, random_weights], stdout=subprocess.PIPE, text=True
-    )
-    for line in child.stdout:
-        if line.strip() == "epoch_done":
-            # Somewhere in a checkpoint write or in the next epoch.
-            time.sleep(0.02)
-            break
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
+    # Somewhere in a checkpoint write or in the next epoch.
+    child = subprocess.run([sys.executable, "-c", CHILD, folder, random_weights, "epoch_done",
+                            "0.02"], check=False)  # fmt: skip
     assert child.returncode == -signal.SIGKILL
     assert open_run(folder).state == "killed"
     assert_equal(resumed(folder), whole)

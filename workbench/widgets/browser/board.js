@@ -12,8 +12,8 @@ const BUTTONS = [
 const CALLS = { pause: "pause()", unpause: "unpause()", stop: "stop()", stop_after_epoch: "stop(after_epoch=True)" };
 const ANSWER_MS = 3000;
 
-const percent = (value, long) => `${(value * 100).toFixed(long ? 1 : 0)}${long ? " %" : ""}`;
-const gigabytes = (value, long) => (value / 1e9).toFixed(long ? 2 : 1);
+const percent = (value, long) => long ? `${(value * 100).toFixed(1)} %` : String(+(value * 100).toFixed(1));
+const gigabytes = (value, long) => long ? (value / 1e9).toFixed(2) : String(+(value / 1e9).toFixed(2));
 const short = (value, long) => long ? value.toPrecision(4) : String(+value.toPrecision(3));
 const rate = (value) => value === 0 ? "0" : value.toExponential(1).replace("e-", "e−").replace("+", "");
 const colour = (place) => `var(--wb-run-${place % COLOURS})`;
@@ -151,9 +151,9 @@ function render({ model, el }) {
   };
   const charts = {
     loss: new Chart("Loss", { height: 224, format: short, floor: 0 }),
-    score: new Chart("Validation mIoU (%)", { height: 224, format: percent, labels: true }),
+    score: new Chart("Validation mIoU (%)", { height: 224, format: percent, labels: true, least: 0.01 }),
     rate: new Chart("Learning rate", { height: 116, format: rate, floor: 0 }),
-    memory: new Chart("Memory (GB)", { height: 116, format: gigabytes, floor: 0 }),
+    memory: new Chart("Memory (GB)", { height: 116, format: gigabytes, floor: 0, least: 1e7 }),
     speed: new Chart("Speed (chips/s)", { height: 116, format: short, floor: 0 }),
   };
   charts.loss.cut = true;

@@ -22,8 +22,8 @@ function niceStep(range, count) {
   return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((step) => step >= rough * 0.999);
 }
 
-function ticks(low, high, count) {
-  const step = niceStep(high - low || 1, count);
+function ticks(low, high, count, least = 0) {
+  const step = Math.max(niceStep(high - low || 1, count), least);
   const found = [];
   for (let k = Math.ceil(low / step - 1e-6); k * step <= high + step * 1e-6; k++) found.push(k * step);
   return found;
@@ -70,8 +70,9 @@ function nearest(points, x) {
 class Chart {
   // lines: {name, colour, points: [[x, y]], look: "main" | "thin" | "faint" | "dash" | "held",
   //         label, steps, band: [[x, low, high]], quiet}
-  constructor(title, { height, format, floor = null, labels = false }) {
-    Object.assign(this, { height, format, floor, labels, lines: [], marks: [], levels: [] });
+  // least: the smallest distance of two ticks that `format` tells apart
+  constructor(title, { height, format, floor = null, labels = false, least = 0 }) {
+    Object.assign(this, { height, format, floor, labels, least, lines: [], marks: [], levels: [] });
     this.legend = element("span", { class: "wb-legend" });
     this.svg = element("svg:svg", { role: "img", "aria-label": title, tabindex: "0" });
     this.tip = element("div", { class: "wb-tip", hidden: "" });
@@ -115,7 +116,7 @@ class Chart {
     const width = this.plot.clientWidth;
     if (!width) return;
     const [low, high] = this.range();
-    const yTicks = ticks(low, high, this.height > 150 ? 5 : 3);
+    const yTicks = ticks(low, high, this.height > 150 ? 5 : 3, this.least);
     const digits = Math.max(...yTicks.map((tick) => this.format(tick).length), 2);
     const named = this.labels && width > 320 ? this.lines.filter((line) => line.label) : [];
     this.left = 8 + 6.4 * digits;
@@ -183,7 +184,7 @@ class Chart {
     // The first steps of a fresh decoder would flatten everything that follows.
     const high = this.cut ? values[Math.floor((values.length - 1) * 0.98)] * 1.15 : values[values.length - 1];
     const low = this.floor ?? values[0];
-    const step = niceStep((high - low) || Math.abs(high) * 0.1 || 1, this.height > 150 ? 5 : 3);
+    const step = Math.max(niceStep((high - low) || Math.abs(high) * 0.1 || 1, this.height > 150 ? 5 : 3), this.least);
     const bottom = this.floor ?? Math.floor(2 * low / step - 1e-9) * step / 2;
     return [bottom, Math.max(Math.ceil(high / step + 0.05) * step, bottom + step)];
   }
