@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.catalog import Catalog, Collection, open_catalog
     from workbench.catalog.fetching import download
     from workbench.checkup import doctor
-    from workbench.data import Dataset, Split, load
+    from workbench.data import Dataset, Split, concat, load
     from workbench.estimation import Estimate, estimate
     from workbench.evaluation import Comparison, Scores, compare, evaluate
     from workbench.evaluation.chipmap import chip_map
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "workbench.catalog": ("open_catalog", "Catalog", "Collection"),
     "workbench.catalog.fetching": ("download",),
-    "workbench.data": ("load", "Dataset", "Split"),
+    "workbench.data": ("load", "Dataset", "Split", "concat"),
     "workbench.paper": ("paper_recipe", "paper_scores"),
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
     "workbench.losses": ("CrossEntropy", "Focal", "Dice"),
@@ -90,7 +90,7 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "open_catalog", "Catalog", "Collection", "download",
-    "load", "Dataset", "Split",
+    "load", "Dataset", "Split", "concat",
     "Recipe", "SpectralIndex", "baselines", "paper_recipe", "paper_scores",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",

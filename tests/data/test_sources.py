@@ -68,5 +68,5 @@ def test_a_damaged_index_is_named_with_the_remedy(root, tmp_path):
 
 
 def test_a_source_of_no_known_kind_is_refused():
-    with pytest.raises(DataError, match="has kind 'database'; expected 'folder' or 'collection'"):
+    with pytest.raises(DataError, match="kind 'database'; expected one of 'folder', 'collection'"):
         open_dataset({"kind": "database"})

@@ -3,6 +3,7 @@
 from workbench.data.dataset import Dataset
 from workbench.data.folder import ChipWarning
 from workbench.data.info import ClassInfo, DatasetInfo
+from workbench.data.joining import concat
 from workbench.data.sample import Sample
 from workbench.data.sources import load, open_dataset
 from workbench.data.split import PARTS, Split
@@ -15,6 +16,7 @@ __all__ = [
     "DatasetInfo",
     "Sample",
     "Split",
+    "concat",
     "load",
     "open_dataset",
 ]

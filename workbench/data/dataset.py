@@ -15,20 +15,18 @@ import shapely
 
 from workbench.data.bands import positions
 from workbench.data.chipping import ChipWindow
-from workbench.data.dates import DateSpec
-from workbench.data.files import FileSpec
-from workbench.data.folder import index_folder
 from workbench.data.footprints import centre
-from workbench.data.info import Classes, ClassInfo, DatasetInfo
+from workbench.data.info import ClassInfo, ClassSpec, DatasetInfo
+from workbench.data.opening import Opening
 from workbench.data.raster import window_transform
 from workbench.data.readers import READERS
 from workbench.data.reading import read_pixels
-from workbench.data.regions import RegionSpec
 from workbench.data.sample import Sample
 from workbench.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
     from workbench.data.areas import Area
+    from workbench.data.filtering import DateRange
     from workbench.data.split import Split
 
 
@@ -41,10 +39,11 @@ class _Row(NamedTuple):
     date: str | None
     crs: str | None
     lonlat: tuple[float, float] | None
+    member: int
 
 
 @dataclasses.dataclass(eq=False, repr=False)
-class Dataset:
+class Dataset(Opening):
     """An index of chips; nothing is read until `read` is called.
 
     Attributes:
@@ -53,11 +52,14 @@ class Dataset:
             valid fraction, pixels by class (`count_<k>`), pixels without a label
             (`count_ignore`), and the footprint in EPSG:4326.
         skipped: What was left out while indexing, with the reason.
+        members: Of datasets that were joined, the facts of each; the column `member` of `chips`
+            says which one a chip is of.
     """
 
     info: DatasetInfo
     chips: geopandas.GeoDataFrame
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
+    members: tuple[DatasetInfo, ...] = ()
 
     def __post_init__(self) -> None:
         twice = self.chips.index[self.chips.index.duplicated()]
@@ -66,52 +68,6 @@ class Dataset:
                 f"{self.info.name}: the chip id {twice[0]!r} occurs more than once "
                 f"({len(twice)} repeated ids). Give every chip its own id."
             )
-
-    @staticmethod
-    def from_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | None],
-                    classes: Classes | None = None, region: RegionSpec = None,
-                    chip_size: int | None = None, scale: float = 1.0, offset: float = 0.0,
-                    nodata: float | None = None, no_label: int | Sequence[int] = (-1,),
-                    name: str | None = None, date: DateSpec = None) -> Dataset:
-        """Index pairs of GeoTIFFs of any size; pixels stay in the files.
-
-        Args:
-            images: Folder (with subfolders), glob pattern, file or list of files.
-            masks: The same for masks, one band of class indices on the grid of their image.
-                They are paired by name, apart from the word in which the names differ
-                (`a_S2Hand.tif` and `a_LabelHand.tif`).
-            bands: Names of the bands in file order; None for one that is not used.
-            classes: Names of the mask values 0, 1, 2, …, or ``{0: "land", 255: "water"}``;
-                without it the values found in the masks.
-            region: The region of all chips, or a regular expression with a group or a template
-                with ``{region}`` on the file's stem, a mapping of stem to region, polygons (or
-                their file) with a column `region`. Without it the folder, else the file's stem.
-                Chips that straddle polygons or lie in none are left out.
-            chip_size: Side of a chip in pixels; scenes are cut into chips without overlap, and
-                chips at the edge are padded. Without it each image is one chip.
-            scale: Stored value * scale + offset is the physical unit, reflectance 0 to 1 for
-                optical bands (1e-4 for Sentinel-2 and HLS integers).
-            offset: See `scale`.
-            nodata: Stored value of missing pixels; without it what each file says.
-            no_label: Mask values that mean "no label here".
-            name: What to call the dataset; without it the folder's name.
-            date: When images were taken, for models that are told: one ISO date, a mapping of
-                stem to date, or a regular expression with a group on the file's stem.
-
-        Raises:
-            BandError: Bands are unknown, too few, too many or in another order than files say.
-            DataError: No file matches, no pair fits, or no chip can be used.
-            GridError: An image and its mask differ in shape, CRS or position.
-            LabelError: A mask holds a value that is neither a class nor a no-label value.
-
-        Warns:
-            ChipWarning: Some chips cannot be used and are left out; said once, with their number.
-        """
-        info, chips, skipped = index_folder(
-            images, masks, bands=bands, classes=classes, region=region, chip_size=chip_size,
-            scale=scale, offset=offset, nodata=nodata, no_label=no_label, name=name, date=date,
-        )
-        return Dataset(info, chips, skipped)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -154,13 +110,18 @@ class Dataset:
             row = self._rows[chip_id]
         except KeyError:
             raise unknown_name("chip", chip_id, self._rows, "list(dataset)") from None
-        image, mask, valid = read_pixels(self.info, row.image, row.mask, row.window)
-        grid = READERS[self.info.reader].grid(row.image, self.info).transform
+        info = self.chip_info(chip_id)
+        image, mask, valid = read_pixels(info, row.image, row.mask, row.window)
+        grid = READERS[info.reader].grid(row.image, info).transform
         return Sample(
             image=image, mask=mask, valid=valid, chip_id=chip_id, region=row.region,
             cluster=row.cluster, date=row.date, lonlat=row.lonlat, crs=row.crs,
             transform=window_transform(grid, row.window.row_off, row.window.col_off),
         )
+
+    def chip_info(self, chip_id: str) -> DatasetInfo:
+        """Return how the files of a chip are read: `info`, or that of the member it is of."""
+        return self.members[self._rows[chip_id].member] if self.members else self.info
 
     def date(self, chip_id: str) -> str | None:
         """Return the ISO date of a chip, where it is known; reads no pixels."""
@@ -179,27 +140,33 @@ class Dataset:
                 chip.image, chip.mask,
                 ChipWindow(0, 0, chip.row_off, chip.col_off, chip.height, chip.width),
                 chip.region, chip.cluster, _text(chip.date), _text(chip.crs),
-                None if shape is None else centre(shape),
+                None if shape is None else centre(shape), getattr(chip, "member", 0),
             )
         return rows
 
     def select(self, chip_ids: Iterable[str] | None = None, *,
-               region: str | Iterable[str] | None = None) -> Dataset:
-        """Return the subset with these chips, in this order, or of these regions.
+               region: str | Iterable[str] | None = None, within: Area | None = None,
+               date: DateRange | None = None, holds: str | Iterable[str] | None = None) -> Dataset:
+        """Return the chips that meet every condition given; no pixel is read.
+
+        Args:
+            chip_ids: These, in this order.
+            region: Those of these regions, whatever their case.
+            within: Those whose middle lies in an area: a box ``(west, south, east, north)`` in
+                degrees, or what `with_region` takes.
+            date: Those taken in a time: a year, month or day such as `"2019-09"`, or the first and
+                the last one ``("2018-05", "2018-10")``, both counted in; None leaves an end open.
+            holds: Those with labelled pixels of one of these classes at least.
 
         Raises:
-            UnknownNameError: A chip or region that is not there.
+            UnknownNameError: A chip, region or class that is not there.
+            DataError: An area or a date that is none. No chip meets the conditions; says how many
+                meet each.
         """
-        chips = self.chips
-        if chip_ids is not None:
-            wanted = list(chip_ids)
-            for chip in wanted:
-                if chip not in chips.index:
-                    raise unknown_name("chip", chip, chips.index, "list(dataset)")
-            chips = chips.loc[wanted]
-        if region is not None:
-            names = [region] if isinstance(region, str) else list(region)
-            chips = chips[chips["region"].isin([self.find_region(name) for name in names])]
+        from workbench.data.filtering import filtered
+
+        conditions = {"region": region, "within": within, "date": date, "holds": holds}
+        chips = filtered(self, chip_ids, {k: v for k, v in conditions.items() if v is not None})
         return dataclasses.replace(self, chips=chips)
 
     def find_region(self, name: str) -> str:
@@ -225,7 +192,27 @@ class Dataset:
         names = tuple(self.bands[place] for place in order)
         source = {**self.info.source, "select_bands": list(names)}
         info = self.info.model_copy(update={"bands": names, "source": source})
-        return dataclasses.replace(self, info=info)
+        members = tuple(one.model_copy(update={"bands": names}) for one in self.members)
+        return dataclasses.replace(self, info=info, members=members)
+
+    def remap(self, classes: Mapping[str, ClassSpec | None]) -> Dataset:
+        """Return the same chips with classes renamed, joined or dropped; no pixel is read.
+
+        Classes that get one name are one class from then on; it stands where the first of them
+        stood. Chips that are left without a label are left out.
+
+        Args:
+            classes: New names, or (name, `#rrggbb`), by the present ones. None makes pixels of
+                that class pixels without a label. Classes that are not named stay as they are:
+                ``dataset.remap({"wheat": "grain", "canola": "grain", "no data": None})``.
+
+        Raises:
+            UnknownNameError: A class that the dataset does not have.
+            LabelError: Fewer than two classes would be left.
+        """
+        from workbench.data.remapping import remapped
+
+        return remapped(self, classes)
 
     def with_region(self, name: str, within: Area) -> Dataset:
         """Return the same chips where those whose middle lies in an area are one region.
@@ -264,8 +251,10 @@ class Dataset:
                                    chips=self.chips.assign(region=region, cluster=cluster))
 
     def again(self, source: Mapping[str, Any]) -> Dataset:
-        """Return the same chips with what was chosen after opening: bands and drawn regions."""
+        """Return the same chips with what was chosen after opening: bands, classes and areas."""
         dataset = self
+        for classes in source.get("remap", ())[len(self.info.source.get("remap", ())):]:
+            dataset = dataset.remap(classes)
         if bands := source.get("select_bands"):
             dataset = dataset.with_bands(bands)
         for area in source.get("areas", ())[len(self.info.source.get("areas", ())):]:
@@ -312,8 +301,10 @@ class Dataset:
 
         Folders and order are left out, so that a dataset that moved is the same dataset.
         """
-        info = self.info
-        units = [info.stored_bands, info.class_values, info.scale, info.offset, info.chip_shape]
+        units: list[Any] = []
+        for info in self.members or (self.info,):
+            units += [info.stored_bands, info.class_values, info.scale, info.offset,
+                      info.chip_shape, *([info.class_of] if info.class_of else [])]
         table = self.chips[
             ["col_off", "row_off", "width", "height", "region", "cluster", "date"]
         ].assign(

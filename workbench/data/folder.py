@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from workbench.data.index import Scene, index_scenes, values_in_masks
 from workbench.data.info import Classes, ClassInfo, DatasetInfo, parse_bands, parse_classes
 from workbench.data.raster import Raster, check_same_grid, describe
 from workbench.data.regions import (
-    RegionRule,
     RegionSpec,
     parse_regions,
     regions_to_json,
@@ -38,59 +38,84 @@ class ChipWarning(UserWarning):
 Index = tuple[DatasetInfo, geopandas.GeoDataFrame, dict[str, str]]
 
 
-def index_folder(images: FileSpec, masks: FileSpec, *, bands: Sequence[str | None],
-                 classes: Classes | None, region: RegionSpec, chip_size: int | None,
-                 scale: float, offset: float, nodata: float | None, no_label: int | Sequence[int],
-                 name: str | None, date: DateSpec) -> Index:
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What holds for all files, as people give it; the arguments of `Dataset.from_folder`."""
+
+    bands: Sequence[str | None]
+    classes: Classes | None
+    chip_size: int | None
+    scale: float
+    offset: float
+    nodata: float | None
+    no_label: tuple[int, ...]
+    name: str | None
+
+
+def index_folder(images: FileSpec, masks: FileSpec, facts: Facts, *, region: RegionSpec,
+                 date: DateSpec) -> Index:
     """Return facts, index and what was left out; the arguments are `Dataset.from_folder`'s."""
-    no_label = (no_label,) if isinstance(no_label, int) else tuple(no_label)
     image_files, mask_files = find_files(images, "images"), find_files(masks, "masks")
     pairs, unpaired = pair_files(image_files, mask_files)
     rule = parse_regions(region)
-    scenes, bad = _open_scenes(pairs, rule)
+    files = [image for image, _ in pairs]
+    scenes, bad = open_scenes(pairs, scene_names(files), scene_regions(rule, files))
     bad |= {image.stem: f"no mask: {image} has none of the same name" for image in unpaired}
+    source = {
+        "kind": "folder",
+        "images": _spec_to_json(images),
+        "masks": _spec_to_json(masks),
+        "region": regions_to_json(rule),
+        **({} if date is None else {"date": dates_to_json(date)}),
+    }
+    polygons = rule if isinstance(rule, geopandas.GeoDataFrame) else None
+    info, chips, skipped = index_opened(scenes, bad, facts, source, polygons)
+    if date is not None:
+        chips["date"] = [find_date(date, path) for path in chips["image"]]
+    return info, chips, skipped
+
+
+def index_opened(scenes: Sequence[Scene], bad: dict[str, str], facts: Facts,
+                 source: Mapping[str, Any], polygons: geopandas.GeoDataFrame | None = None,
+                 reader: str = "geotiff") -> Index:
+    """Return facts, index and what was left out of images that are open.
+
+    Args:
+        scenes: Those that can be used.
+        bad: Those that cannot, with the reason.
+        facts: What holds for all.
+        source: How to open them again, but for `facts`, which are added.
+        polygons: Regions of chips, where no name decides them.
+        reader: Which layout the files are in.
+    """
     _need_one(scenes, bad)
-    stored_bands = _stored_bands(scenes, parse_bands(bands))
-    if classes is None:
-        parsed, values = _classes_found(scenes, no_label)
+    stored_bands = _stored_bands(scenes, parse_bands(facts.bands))
+    if facts.classes is None:
+        classes, values = _classes_found(scenes, facts.no_label)
     else:
-        parsed, values = parse_classes(classes)
+        classes, values = parse_classes(facts.classes)
+    named = {str(value): [entry.name, entry.color]
+             for value, entry in zip(values, classes, strict=True)}
+    given = dataclasses.asdict(facts) | {
+        "bands": list(stored_bands), "classes": named, "no_label": list(facts.no_label)
+    }
     info = DatasetInfo(
-        name=name or Path(scenes[0].image.path).parent.name,
+        name=facts.name or Path(scenes[0].image.path).parent.name,
         bands=tuple(band for band in stored_bands if band is not None),
-        classes=parsed,
-        scale=scale,
-        offset=offset,
-        nodata=nodata,
-        no_label=no_label,
+        classes=classes,
+        scale=facts.scale,
+        offset=facts.offset,
+        nodata=facts.nodata,
+        no_label=facts.no_label,
         gsd_m=_gsd_m(scenes[0].image),
-        source={
-            "kind": "folder",
-            "images": _spec_to_json(images),
-            "masks": _spec_to_json(masks),
-            "bands": list(stored_bands),
-            "classes": {
-                str(value): [entry.name, entry.color]
-                for value, entry in zip(values, parsed, strict=True)
-            },
-            "region": regions_to_json(rule),
-            "chip_size": chip_size,
-            "scale": scale,
-            "offset": offset,
-            "nodata": nodata,
-            "no_label": list(no_label),
-            "name": name,
-            **({} if date is None else {"date": dates_to_json(date)}),
-        },
+        source={**source, **given},
         stored_bands=stored_bands,
         class_values=values,
-        chip_shape=_chip_shape(scenes, chip_size),
+        chip_shape=_chip_shape(scenes, facts.chip_size),
+        reader=reader,
     )
-    polygons = rule if isinstance(rule, geopandas.GeoDataFrame) else None
     chips, bad_chips, outside = index_scenes(scenes, info, polygons)
-    if date is not None and len(chips):
-        chips["date"] = [find_date(date, path) for path in chips["image"]]
-    bad |= bad_chips
+    bad = bad | bad_chips
     _need_one(chips, bad | outside)
     if bad:
         _warn(bad, len(chips) + len(bad))
@@ -103,10 +128,14 @@ def _spec_to_json(spec: FileSpec) -> Any:
     return [_spec_to_json(entry) for entry in spec]
 
 
-def _open_scenes(pairs: Sequence[tuple[Path, Path]], rule: RegionRule
-                 ) -> tuple[list[Scene], dict[str, str]]:
-    images = [image for image, _ in pairs]
-    names, regions = scene_names(images), scene_regions(rule, images)
+def open_scenes(pairs: Sequence[tuple[Path, Path]], names: Sequence[str],
+                regions: Sequence[str | None]) -> tuple[list[Scene], dict[str, str]]:
+    """Return the images that can be opened, and of the others the reason.
+
+    Raises:
+        GridError: An image and its mask differ in shape, CRS or position.
+        LabelError: A mask has several bands.
+    """
     scenes: list[Scene] = []
     bad: dict[str, str] = {}
     for (image, mask), name, region in zip(pairs, names, regions, strict=True):
@@ -140,7 +169,7 @@ def _warn(bad: dict[str, str], total: int) -> None:
         f"{len(bad)} of {total} chips are left out ({count_kinds(bad)}); dataset.skipped lists "
         f"them. The first, {chip}: {reason}",
         ChipWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

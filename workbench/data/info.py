@@ -40,6 +40,8 @@ class DatasetInfo(BaseModel):
         source: How to open it again, as plain data (`open_dataset`).
         stored_bands: Bands of the files in file order; None for one that is not used.
         class_values: Mask value of each class.
+        class_of: Of each value of `class_values` the class that it means, -1 for none, where
+            classes were joined or dropped; empty where value k is class k.
         chip_shape: Rows and columns of every chip; smaller windows are padded to it.
         reader: The layout of the files, a name of `workbench.data.readers.READERS`.
         notes: What its reader does to the pixels that people should know.
@@ -60,9 +62,16 @@ class DatasetInfo(BaseModel):
     source: dict[str, Any]
     stored_bands: tuple[str | None, ...]
     class_values: tuple[int, ...]
+    class_of: tuple[int, ...] = ()
     chip_shape: tuple[int, int]
     reader: str = "geotiff"
     notes: tuple[str, ...] = ()
+
+    @property
+    def value_classes(self) -> tuple[tuple[int, int], ...]:
+        """Return the mask values, each with the class that it means, -1 for none."""
+        return tuple(zip(self.class_values, self.class_of or range(len(self.class_values)),
+                         strict=True))
 
 
 ClassSpec = str | tuple[str, str] | ClassInfo
@@ -90,10 +99,11 @@ def parse_classes(classes: Classes) -> tuple[tuple[ClassInfo, ...], tuple[int, .
         values, named = tuple(range(len(classes))), list(classes)
     if len(named) < 2:
         raise LabelError(f"classes={classes!r} names {len(named)}; segmentation needs two.")
-    return tuple(_class(entry, index) for index, entry in enumerate(named)), values
+    return tuple(parse_class(entry, index) for index, entry in enumerate(named)), values
 
 
-def _class(entry: ClassSpec, index: int) -> ClassInfo:
+def parse_class(entry: ClassSpec, index: int) -> ClassInfo:
+    """Return a class; one without a colour gets the palette's at `index`."""
     if isinstance(entry, ClassInfo):
         return entry
     if isinstance(entry, str):

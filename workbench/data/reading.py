@@ -14,6 +14,7 @@ from workbench.errors import LabelError
 
 _UNKNOWN = -2
 
+ValueClasses = tuple[tuple[int, int], ...]
 Pixels = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.bool_]]
 
 
@@ -64,7 +65,7 @@ def class_indices(labels: npt.NDArray, info: DatasetInfo, file_nodata: float | N
         LabelError: Other values; names them, the file and what was expected.
     """
     nodata = () if file_nodata is None else (file_nodata,)
-    said = tuple(info.class_values), (*info.no_label, *nodata)
+    said = info.value_classes, (*info.no_label, *nodata)
     if labels.dtype.kind in "iu" and labels.dtype.itemsize <= 2:
         # Of so few possible values all are looked at once; then each pixel is one look-up.
         unsigned = labels.view(f"u{labels.dtype.itemsize}")
@@ -78,14 +79,14 @@ def class_indices(labels: npt.NDArray, info: DatasetInfo, file_nodata: float | N
 
 
 @functools.lru_cache(maxsize=16)
-def _table(dtype: str, classes: tuple[int, ...], no_label: tuple[float, ...]) -> npt.NDArray:
+def _table(dtype: str, classes: ValueClasses, no_label: tuple[float, ...]) -> npt.NDArray:
     """Return the class index of every value of an integer type, in the order of its bits."""
     size = np.dtype(dtype).itemsize
     values = np.arange(256**size, dtype=f"u{size}").view(dtype)
     return _indices(values, classes, no_label)
 
 
-def _indices(labels: npt.NDArray, classes: tuple[int, ...], no_label: tuple[float, ...],
+def _indices(labels: npt.NDArray, classes: ValueClasses, no_label: tuple[float, ...],
              ) -> npt.NDArray[np.int64]:
     """Return class indices, -1 where there is no label, `_UNKNOWN` for values that mean neither."""
     indices = np.full(labels.shape, _UNKNOWN, np.int64)
@@ -93,21 +94,17 @@ def _indices(labels: npt.NDArray, classes: tuple[int, ...], no_label: tuple[floa
         indices[~np.isfinite(labels)] = -1
     for value in no_label:
         indices[labels == value] = -1
-    for index, value in enumerate(classes):
+    for value, index in classes:
         indices[labels == value] = index
     return indices
 
 
 def _unknown_labels(found: npt.NDArray, info: DatasetInfo, path: str) -> LabelError:
     values = ", ".join(f"{value:g}" for value in found[:8]) + (", …" if len(found) > 8 else "")
-    classes = ", ".join(
-        f"{value} {entry.name}"
-        for value, entry in zip(info.class_values, info.classes, strict=True)
-    )
-    mapping = ", ".join(
-        f"{value}: {entry.name!r}"
-        for value, entry in zip(info.class_values, info.classes, strict=True)
-    )
+    named = [(value, "no label" if index < 0 else info.classes[index].name)
+             for value, index in info.value_classes]
+    classes = ", ".join(f"{value} {name}" for value, name in named)
+    mapping = ", ".join(f"{value}: {name!r}" for value, name in named)
     remedy = (
         f"If it means no label, pass no_label={(*info.no_label, int(found[0]))}; if it is a class, "
         f"pass classes={{{mapping}, {found[0]:g}: '…'}}."

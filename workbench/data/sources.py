@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from workbench.data.bands import canonical_all
 from workbench.data.dataset import Dataset
 from workbench.data.folder import count_kinds
 from workbench.data.info import ClassInfo, ClassSpec, DatasetInfo
+from workbench.data.joining import concat
 from workbench.data.published import find_split, published_lists
 from workbench.data.readers import READERS, Found
 from workbench.data.regions import regions_from_json
@@ -22,7 +23,20 @@ from workbench.data.store import Progress, index_path, open_index, stored_shape
 from workbench.errors import DataError, unknown_name
 
 # The kinds of `info.source` that `open_dataset` opens.
-REOPENED = ("folder", "collection")
+REOPENED = ("folder", "collection", "table", "xarray", "concat")
+
+
+def _from_folder(region: Any, **fields: Any) -> Dataset:
+    return Dataset.from_folder(**fields, region=regions_from_json(region))
+
+
+def _from_xarray(store: str, **fields: Any) -> Dataset:
+    return Dataset.from_xarray(store, **fields)
+
+
+_OPENERS: dict[Any, Callable[..., Dataset]] = {
+    "folder": _from_folder, "table": Dataset.from_table, "xarray": _from_xarray,
+}  # fmt: skip
 
 
 def open_dataset(source: Mapping[str, Any]) -> Dataset:
@@ -34,17 +48,21 @@ def open_dataset(source: Mapping[str, Any]) -> Dataset:
     fields = dict(source)
     kind = fields.pop("kind", None)
     chosen: dict[str, Any] = {name: fields.pop(name)
-                              for name in ("select_bands", "areas") if name in fields}
-    if kind == "folder":
+                              for name in ("select_bands", "remap", "areas") if name in fields}
+    if kind in _OPENERS:
         classes: dict[int, ClassSpec] = {
             int(value): (name, color) for value, (name, color) in fields.pop("classes").items()
         }
-        region = regions_from_json(fields.pop("region"))
-        dataset = Dataset.from_folder(**fields, classes=classes, region=region)
+        dataset = _OPENERS[kind](classes=classes, **fields)
     elif kind == "collection":
         dataset = load(**fields)
+    elif kind == "concat":
+        members = [open_dataset(member["source"]).select(member["chips"])
+                   for member in fields["members"]]
+        dataset = concat(members, name=fields["name"])
     else:
-        raise DataError(f"A dataset's source has kind {kind!r}; expected 'folder' or 'collection'.")
+        raise DataError(f"A dataset's source has kind {kind!r}; expected one of "
+                        f"{', '.join(map(repr, REOPENED))}.")
     return dataset.again(chosen)
 
 

@@ -144,7 +144,7 @@ class Draw:
         boxes = [None if box is None else shapely.box(*box) for box in self.boxes]
         chips = geopandas.GeoDataFrame(table, geometry=boxes, index=self.ids, crs="EPSG:4326")
         stored = dict(zip(self.ids, zip(self.images, self.masks, strict=True), strict=True))
-        split = InMemory(info, chips, {}, stored).split(self.places[0], **self.split_options)
+        split = InMemory(info, chips, {}, stored=stored).split(self.places[0], **self.split_options)
         return self.edit_split(split) if self.edit_split else split
 
 

@@ -12,6 +12,7 @@ import torch
 
 from workbench import models
 from workbench.data import Dataset, raster, reading
+from workbench.data.readers import READERS
 from workbench.models.segmenter import Segmenter
 from workbench.models.weights import state_hash
 from workbench.training import augment
@@ -75,10 +76,6 @@ class ChipNames:
         self._dataset = dataset
         self._told = told
         self._files: dict[str, str] = {}
-        info = dataset.info
-        self._units = (info.bands, info.stored_bands, info.scale, info.offset, info.nodata,
-                       info.chip_shape)
-        self._classes = info.class_values, info.no_label
 
     def image(self, chip_id: str, symmetry: int) -> str:
         """Return the name of a chip's image in one of its eight symmetries."""
@@ -88,17 +85,22 @@ class ChipNames:
 
     def mask(self, chip_id: str) -> str:
         """Return the name of a chip's mask, which has no label where the image is not valid."""
-        labels = self._state(self._rows[chip_id][1])
-        return repr(("mask", self._pixels(chip_id), labels, self._classes))
+        info = self._dataset.chip_info(chip_id)
+        labels = self._state(self._rows[chip_id][1], info.reader)
+        classes = info.class_values, info.no_label
+        joined = (info.class_of,) if info.class_of else ()
+        return repr(("mask", self._pixels(chip_id), labels, classes, *joined))
 
     def _pixels(self, chip_id: str) -> tuple[object, ...]:
         image, _, *window = self._rows[chip_id]
-        return self._state(image), window, self._units
+        info = self._dataset.chip_info(chip_id)
+        units = (info.bands, info.stored_bands, info.scale, info.offset, info.nodata,
+                 info.chip_shape)
+        return self._state(image, info.reader), window, units
 
-    def _state(self, path: str) -> str:
+    def _state(self, path: str, reader: str) -> str:
         if path not in self._files:
-            virtual = path.lower().endswith(".vrt")
-            files = raster.open_raster(path).files if virtual else [path]
+            files = READERS[reader].files(path)
             self._files[path] = repr([_stamp(file) for file in files])
         return self._files[path]
 
