@@ -90,10 +90,10 @@ def test_a_zarr_store_is_read_where_it_lies(scene, tmp_path):
     with pytest.raises(BandError, match="no variable for the band BLUE; it has NIR_NARROW, RED"):
         opened(tmp_path / "scene.zarr", "label", bands=["BLUE"])
     assert dataset.info.source["store"] == str(tmp_path / "scene.zarr")
+    assert not (tmp_path / "cache" / "zarr").exists()
     np.testing.assert_array_equal(dataset.read("scene_001_000").image,
                                   opened(image, mask, name="scene").read("scene_001_000").image)
     assert dataset.read("scene_000_000").crs == "EPSG:32630"
-    assert not (tmp_path / "cache" / "zarr").exists()
 
 
 def test_what_does_not_fit_is_said(scene, tmp_path):

@@ -201,7 +201,8 @@ def _open_again(saved: Mapping[str, Any]) -> Dataset:
 
 
 def _place(source: Mapping[str, Any]) -> str:
-    return str(source.get("images") or source.get("root") or source.get("collection"))
+    keys = ("images", "table", "store", "root", "collection", "kind")
+    return str(next(source[key] for key in keys if source.get(key)))
 
 
 def display_name(region: str) -> str:
