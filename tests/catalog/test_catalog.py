@@ -6,7 +6,7 @@ import pytest
 from workbench.catalog import Catalog, open_catalog
 from workbench.data.bands import canonical
 from workbench.data.simulated.regions import REGIONS
-from workbench.errors import UnknownNameError, WorkbenchError
+from workbench.errors import DownloadError, UnknownNameError, WorkbenchError
 from workbench.storage import shipped
 
 COLLECTIONS = ["simulated-floods", "sen1floods11", "hls-burn-scars", "reben-7k", "m-cashew-plant",
@@ -129,3 +129,72 @@ def test_the_files_are_valid_stac(monkeypatch):
     root = pystac.Catalog.from_file(str(shipped("data_catalog") / "catalog.json"))
     items = sum(1 for _ in root.get_items(recursive=True))
     assert len(files) == 1 + len(COLLECTIONS) + items
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A folder with one collection of one's own, and its one item."""
+    data = json.loads((shipped("data_catalog") / "sen1floods11/collection.json").read_text())
+    item = json.loads((shipped("data_catalog") / "sen1floods11/items/ghana.json").read_text())
+    data |= {"id": "mine", "links": [{"rel": "item", "href": "./ghana.json"}]}
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "collection.json").write_text(json.dumps(data))
+    (folder / "ghana.json").write_text(json.dumps(item))
+    return folder
+
+
+def test_a_folder_of_collections_needs_no_catalogue(mine):
+    for place in (mine, mine.parent, mine / "collection.json"):
+        collection = open_catalog(place)["mine"]
+        assert list(collection.regions) == ["ghana"]
+        assert collection.href == str(mine / "collection.json")
+    assert open_catalog()["sen1floods11"].href is None
+
+
+def test_two_collections_of_one_id_are_refused(mine):
+    (mine.parent / "other").mkdir()
+    (mine.parent / "other/collection.json").write_text((mine / "collection.json").read_text())
+    with pytest.raises(WorkbenchError, match="has two collections 'mine'"):
+        open_catalog(mine.parent)
+
+
+def put(server, path, document):
+    server.files[path] = json.dumps(document).encode()
+
+
+def test_a_static_catalogue_on_a_server_is_read(mine, server):
+    put(server, "/stac/catalog.json", {"type": "Catalog", "links": [
+        {"rel": "child", "href": "./more/catalog.json"}, {"rel": "self", "href": "x"}]})
+    put(server, "/stac/more/catalog.json", {"type": "Catalog", "links": [
+        {"rel": "child", "href": "../mine/collection.json"},
+        {"rel": "child", "href": "../catalog.json"}]})
+    put(server, "/stac/mine/collection.json", json.loads((mine / "collection.json").read_text()))
+    put(server, "/stac/mine/ghana.json", json.loads((mine / "ghana.json").read_text()))
+    catalog = open_catalog(f"{server.url}/stac/catalog.json")
+    assert list(catalog) == ["mine"]
+    assert list(catalog["mine"].regions) == ["ghana"]
+
+
+def test_collections_of_an_api_that_cannot_be_used_are_told(mine, server):
+    ours = json.loads((mine / "collection.json").read_text())
+    ours["links"] = [{"rel": "items", "href": "/api/mine/items"},
+                     {"rel": "self", "href": f"{server.url}/api/mine"}]
+    put(server, "/api", {"type": "Catalog", "links": [{"rel": "data", "href": "/api/page1"}]})
+    put(server, "/api/page1", {"collections": [{"type": "Collection", "id": "other"}],
+                               "links": [{"rel": "next", "href": "/api/page2"}]})
+    put(server, "/api/page2", {"collections": [ours], "links": []})
+    put(server, "/api/mine/items", {"features": [json.loads((mine / "ghana.json").read_text())]})
+    catalog = open_catalog(f"{server.url}/api")
+    assert list(catalog) == ["mine"]
+    assert list(catalog["mine"].regions) == ["ghana"]
+    assert "is not a collection that the workbench understands" in catalog.skipped["other"]
+    assert "1 more collections cannot be used" in repr(catalog)
+
+
+def test_a_server_without_a_catalogue_is_told(server):
+    with pytest.raises(DownloadError, match="404"):
+        open_catalog(f"{server.url}/nothing")
+    put(server, "/list", [1])
+    with pytest.raises(WorkbenchError, match="it holds no JSON object"):
+        open_catalog(f"{server.url}/list")

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from workbench.catalog import open_catalog
 from workbench.data import Split, load, open_dataset
 from workbench.data.simulated import generate as simulation
 from workbench.errors import DataError, UnknownNameError
+from workbench.storage import shipped
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +72,15 @@ def test_a_damaged_index_is_named_with_the_remedy(root, tmp_path):
 def test_a_source_of_no_known_kind_is_refused():
     with pytest.raises(DataError, match="kind 'database'; expected one of 'folder', 'collection'"):
         open_dataset({"kind": "database"})
+
+
+def test_a_collection_of_one_s_own_is_opened_again_from_where_it_stands(root, tmp_path):
+    place = tmp_path / "mine"
+    shutil.copytree(shipped("data_catalog") / "simulated-floods", place)
+    data = json.loads((place / "collection.json").read_text()) | {"id": "mine"}
+    data["links"] = [link for link in data["links"] if link["rel"] == "item"]
+    (place / "collection.json").write_text(json.dumps(data))
+    floods = load(str(place / "collection.json"), root=root, seed=5)
+    assert floods.info.name == "mine"
+    split = floods.split(hold_out="bolivia", by="region")
+    assert Split.from_json(split.to_json()).dataset.hash == floods.hash

@@ -167,6 +167,7 @@ class Collection:
         flags: Among `not-on-the-map` and `splits-leak`.
         simulated: Whether the pixels are computed, not measured.
         caveats: What to mind.
+        href: File or URL that it was read from; None for one that comes with the workbench.
     """
 
     id: str
@@ -197,6 +198,7 @@ class Collection:
     assets: Mapping[str, Asset] = field(default_factory=dict)
     splits: Mapping[str, PublishedSplit] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    href: str | None = None
     read_places: Callable[[], tuple[Place, ...]] = tuple
 
     @cached_property

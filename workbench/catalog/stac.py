@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from workbench.catalog import documents
 from workbench.catalog.collection import (
     Asset,
     CatalogBand,
@@ -17,7 +18,7 @@ from workbench.catalog.collection import (
     PublishedSplit,
 )
 from workbench.errors import WorkbenchError
-from workbench.storage import read_json
+from workbench.storage import shipped
 
 # Multihash prefixes of the STAC file extension: the hash function's code and its length.
 _MULTIHASH = {"1220": "sha256", "d50110": "md5"}
@@ -75,18 +76,24 @@ def own_fields(data: Mapping[str, Any]) -> dict[str, Any]:
             if key.startswith(prefix)}
 
 
-def read_collection(path: Path) -> Collection:
+def read_collection(href: str | Path, data: Any = None) -> Collection:
     """Read a STAC collection; its items are read when its places are first asked for.
+
+    Args:
+        href: A file or a URL.
+        data: What stands there, where it is known.
 
     Raises:
         WorkbenchError: The file is not JSON or lacks a field; names both.
+        DownloadError: Its server cannot be reached or refuses.
     """
-    data = read_json(path)
+    href = str(href) if documents.remote(str(href)) else str(Path(href).absolute())
+    data = documents.read(href) if data is None else data
     try:
-        return _collection(data, path)
-    except (KeyError, TypeError, ValidationError) as error:
+        return _collection(data, href)
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise WorkbenchError(
-            f"{path} is not a collection that the workbench understands: {_what(error)}. Compare "
+            f"{href} is not a collection that the workbench understands: {_what(error)}. Compare "
             "it with data_catalog/simulated-floods/collection.json."
         ) from error
 
@@ -98,11 +105,10 @@ def _what(error: Exception) -> str:
     return f"{error!r} is missing or of the wrong kind"
 
 
-def _collection(data: dict[str, Any], path: Path) -> Collection:
+def _collection(data: dict[str, Any], href: str) -> Collection:
     own = CollectionFields(**own_fields(data))
     image, mask = data["item_assets"]["image"], data["item_assets"]["mask"]
     entries = mask["classification:classes"]
-    hrefs = [path.parent / link["href"] for link in data["links"] if link["rel"] == "item"]
     return Collection(
         id=data["id"],
         title=data["title"],
@@ -126,7 +132,8 @@ def _collection(data: dict[str, Any], path: Path) -> Collection:
         doi=data.get("sci:doi"),
         sensors=tuple(data.get("summaries", {}).get("constellation", ())),
         assets={key: _asset(key, asset) for key, asset in data.get("assets", {}).items()},
-        read_places=lambda: tuple(map(_read_place, hrefs)),
+        href=None if Path(href).is_relative_to(shipped("data_catalog")) else href,
+        read_places=lambda: tuple(_places(data, href)),
         **{**dict(own), "splits": {
             name: PublishedSplit(name, **split.model_dump()) for name, split in own.splits.items()
         }},
@@ -168,10 +175,18 @@ def _checksum(multihash: str | None) -> str | None:
     raise TypeError(f"file:checksum {multihash!r}, neither SHA-256 nor MD5 as a multihash")
 
 
-def _read_place(path: Path) -> Place:
-    if not path.is_file():
-        raise WorkbenchError(f"{path} is not there, but its collection links to it.")
-    data = read_json(path)
+def _places(data: dict[str, Any], href: str) -> Iterator[Place]:
+    """Yield the items that a collection links to, or that the server of its items has."""
+    for item in documents.linked(data, href, "item"):
+        if not documents.remote(item) and not Path(item).is_file():
+            raise WorkbenchError(f"{item} is not there, but its collection links to it.")
+        yield _place(documents.read(item), item)
+    for items in documents.linked(data, href, "items"):
+        for place, page in documents.pages(items):
+            yield from (_place(item, place) for item in page.get("features", ()))
+
+
+def _place(data: dict[str, Any], href: str) -> Place:
     try:
         properties = data["properties"]
         own = ItemFields(**own_fields(properties))
@@ -185,4 +200,4 @@ def _read_place(path: Path) -> Place:
             source_name=own.source_name or own.region or data["id"],
         )  # fmt: skip
     except (KeyError, TypeError, ValidationError) as error:
-        raise WorkbenchError(f"{path} is not a STAC item: {_what(error)}.") from error
+        raise WorkbenchError(f"{href} is not a STAC item: {_what(error)}.") from error

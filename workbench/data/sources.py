@@ -9,7 +9,8 @@ from typing import Any
 
 import geopandas
 
-from workbench.catalog import CatalogBand, Collection, open_catalog
+from workbench.catalog import CatalogBand, Collection
+from workbench.catalog.catalog import find_collection
 from workbench.catalog.fetching import default_root, interrupted
 from workbench.data.bands import canonical_all
 from workbench.data.dataset import Dataset
@@ -75,7 +76,7 @@ def load(collection: str | Collection = "simulated-floods", *, root: str | Path 
     interrupted call goes on where it stopped; files that came or changed are read again.
 
     Args:
-        collection: An id of `workbench.open_catalog()`, or a collection.
+        collection: An id of `workbench.open_catalog()`, a collection, or the file or URL of one.
         root: Where the chips are or shall be; without it where `workbench.download` puts them.
         images: Another choice of images, where the collection has one: `s1` for Sentinel-1.
         split: Only the chips of this published split; `dataset.split(by="published")` makes it.
@@ -92,7 +93,7 @@ def load(collection: str | Collection = "simulated-floods", *, root: str | Path 
     Warns:
         ChipWarning: Some chips cannot be used and are left out; said once, with their number.
     """
-    entry = open_catalog()[collection] if isinstance(collection, str) else collection
+    entry = find_collection(collection) if isinstance(collection, str) else collection
     if not entry.simulated:
         return _load_files(entry, root, images, split, progress)
     from workbench.data.simulated.generate import generate, simulated_root
@@ -101,7 +102,7 @@ def load(collection: str | Collection = "simulated-floods", *, root: str | Path 
     generate(folder, seed=seed, progress=progress)
     source = {
         "kind": "collection",
-        "collection": entry.id,
+        "collection": entry.href or entry.id,
         "root": None if root is None else str(folder),
         "seed": seed,
     }
@@ -125,7 +126,8 @@ def _load_files(entry: Collection, root: str | Path | None, images: str | None,
         raise DataError(f"{folder} holds none of the {len(only or ())} chips of {split!r}.")
     path = index_path(folder, images)
     source = {
-        "kind": "collection", "collection": entry.id, "root": None if root is None else str(folder),
+        "kind": "collection", "collection": entry.href or entry.id,
+        "root": None if root is None else str(folder),
         **({} if images is None else {"images": images}), **({} if split is None else
                                                              {"split": split}),
     }  # fmt: skip
