@@ -68,3 +68,37 @@ def test_confusion_equals_counting_one_by_one(data: st.DataObject, classes: int)
     for true in range(classes):
         for seen in range(classes):
             assert counts[true, seen] == np.sum((target == true) & (predicted == seen))
+
+
+def test_reliability_sorts_labelled_pixels_by_how_sure_the_model_is() -> None:
+    target = np.array([0, 1, 1, -1, 0])
+    predicted = np.array([0, 1, 0, 1, 0])
+    confidence = np.array([1.0, 0.95, 0.55, 0.9, 0.56], np.float32)
+    found = metrics.reliability(target, predicted, confidence)
+    assert found.shape == (15, 3)
+    assert found[14] == pytest.approx([2, 1.95, 2])  # 1.0 belongs to the last bin
+    assert found[8] == pytest.approx([2, 1.11, 1])
+    assert found.sum(0) == pytest.approx([4, 3.06, 3])
+
+
+def test_calibration_error_is_the_gap_of_each_bin_weighted_by_its_pixels() -> None:
+    histogram = np.zeros((15, 3))
+    histogram[14] = 80, 78, 72
+    histogram[8] = 20, 11, 12
+    assert metrics.ece(histogram) == pytest.approx((6 + 1) / 100)
+    assert metrics.ece(np.stack([histogram, 2 * histogram])) == pytest.approx([0.07, 0.07])
+    assert np.isnan(metrics.ece(np.zeros((15, 3))))
+
+
+def test_a_model_as_sure_as_it_is_right_has_no_calibration_error() -> None:
+    random = np.random.default_rng(0)
+    confidence = random.uniform(0.5, 1, 400_000)
+    right = random.uniform(size=400_000) < confidence
+    found = metrics.reliability(np.ones(400_000, int), right.astype(int), confidence)
+    assert metrics.ece(found) < 0.005
+
+
+def test_means_leave_out_classes_that_are_nowhere() -> None:
+    never = np.array([[6, 0], [4, 0]])
+    assert metrics.mean_precision(never) == pytest.approx(0.6)
+    assert metrics.mean_recall(never) == pytest.approx(0.5)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 from workbench.data import Dataset, Split
 from workbench.evaluation import Scores
@@ -50,6 +53,20 @@ def synthetic(name: str = "lora", *, skill: float = 1.5, seed: int = 0, test: in
         run=name, method=f"tiny-{name}", baseline=baseline, seed=seed, recipe_key=key or name,
         trainable_parameters=1200, dataset="made up", simulated=True, classes=("land", "water"),
         chips=table.set_index("chip_id"), counts=np.array(counts, np.int64))  # fmt: skip
+
+
+def placed(scores: Scores) -> Scores:
+    """The same scores with a footprint and a date of every chip: one row of boxes a region."""
+    regions = sorted(scores.chips["region"].unique())
+    number = scores.chips.groupby("region").cumcount()
+    shapes = [shapely.box(n, regions.index(region), n + 0.5, regions.index(region) + 0.5)
+              for n, region in zip(number, scores.chips["region"], strict=True)]
+    dates = [f"2020-{1 + n % 3:02d}-15" if n % 4 else None for n in number]
+    chips = geopandas.GeoDataFrame(
+        scores.chips.assign(date=dates, cloud=np.linspace(0, 1, len(shapes)),
+                            sensor=np.where(number % 2, "A", "B")),
+        geometry=shapes, crs="EPSG:4326")
+    return dataclasses.replace(scores, chips=chips)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.evaluation.conftest import synthetic
+from workbench.data import Split
 from workbench.errors import RunError, SplitError, UnknownNameError
-from workbench.evaluation import Scores, compare
+from workbench.evaluation import Scores, compare, evaluate
+from workbench.events import RunFailed
+from workbench.recipe import SpectralIndex
+from workbench.runs import Run, create
+from workbench.runs.journal import JournalWriter
 
 LORA = synthetic("lora", skill=2.5, noise=1)
 FULL = synthetic("full", skill=2.5, noise=2)
@@ -87,7 +95,7 @@ def test_a_verdict_names_every_kind_of_place_once() -> None:
     assert said.startswith("lora is better than full in R2 by ")
     assert ", R3 by " in said
     assert " and H0 by " in said
-    assert said.endswith("; no difference shown in R0, R1, R4 and R5.")
+    assert said.endswith("; no difference shown elsewhere.")
 
 
 def test_differences_by_region_leave_the_totals_out() -> None:
@@ -154,6 +162,31 @@ def test_a_run_whose_held_out_regions_were_watched_is_flagged() -> None:
     said = "Held-out regions were watched while peeked trained"
     assert said in repr(compare([LORA, watched]))
     assert said not in repr(compare([LORA]))
+
+
+def test_places_where_the_runs_do_worst_come_first() -> None:
+    table = COMPARISON.table()
+    places = table[~table["region"].isin(["in region", "held out"])]
+    means = places.groupby("region", sort=False)["miou"].mean()
+    assert means.is_monotonic_increasing
+    assert len(means) == 7
+
+
+def test_a_run_that_failed_is_left_out_and_its_error_told(
+        runs: Sequence[Run], split: Split, tmp_path: Path) -> None:
+    scored = [Run(shutil.copytree(run.folder, tmp_path / run.name)) for run in runs]
+    for run in scored:
+        evaluate(run, device="cpu")
+    create(tmp_path / "broken", SpectralIndex(), split, {"bands": [], "device": "cpu"})
+    with JournalWriter(tmp_path / "broken" / "events.jsonl") as journal:
+        journal.append(RunFailed(error="The loss is not finite.", traceback=""))
+    broken = Run(tmp_path / "broken")
+    comparison = compare([broken, *scored])
+    assert comparison.runs == ["ndwi", "never"]
+    assert "The loss is not finite" in comparison.left_out["broken"]
+    assert "Left out: broken (Training of 'broken' failed" in repr(comparison)
+    with pytest.raises(RunError, match=r"None of the runs has scores\. broken: .*not finite"):
+        compare([broken])
 
 
 @pytest.mark.parametrize("by", ["region", "part", "class", "cluster", "date"])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.evaluation.conftest import synthetic
+from tests.evaluation.conftest import placed, synthetic
 from workbench import metrics
 from workbench.errors import RunError, UnknownNameError
 from workbench.evaluation import Scores
@@ -22,6 +22,40 @@ def test_scores_come_back_from_their_file_equal(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.counts, SCORES.counts)
     pd.testing.assert_frame_equal(back.table(), SCORES.table())
     assert (back.run, back.classes, back.recipe_key) == ("lora", ("land", "water"), "lora")
+
+
+def test_footprints_other_columns_and_histograms_come_back_too(tmp_path: Path) -> None:
+    kept = dataclasses.replace(placed(SCORES), reliability=np.full((84, 15, 3), 2.5))
+    kept.write(tmp_path / "scores.json")
+    back = Scores.read(tmp_path / "scores.json")
+    assert back.chips.geometry.geom_equals(kept.chips.geometry).all()
+    assert back.chips.crs == "EPSG:4326"
+    assert back.chips["sensor"].tolist() == kept.chips["sensor"].tolist()
+    np.testing.assert_array_equal(back.reliability, kept.reliability)
+    pd.testing.assert_frame_equal(back.table("month"), kept.table("month"))
+
+
+def test_scores_from_before_reliability_was_kept_say_so() -> None:
+    assert SCORES.table()["ece"].isna().all()
+    assert "stored before reliability was kept; wb.evaluate(run) again" in repr(SCORES)
+
+
+def test_calibration_is_that_of_the_pixels_of_each_place() -> None:
+    histograms = np.zeros((84, 15, 3))
+    histograms[:, 14] = 100, 97, 90  # 7 points too sure
+    histograms[(SCORES.chips["region"] == "h0").to_numpy(), 14, 2] = 57
+    table = dataclasses.replace(SCORES, reliability=histograms).table().set_index("region")
+    assert table["ece"]["in region"] == pytest.approx(0.07)
+    assert table["ece"]["h0"] == pytest.approx(0.40)
+    assert "stored before" not in repr(dataclasses.replace(SCORES, reliability=histograms))
+
+
+def test_means_over_classes_stand_with_their_intervals() -> None:
+    row = SCORES.table().iloc[0]
+    test = SCORES.counts[(SCORES.chips["part"] == "test").to_numpy()].sum(0)
+    for name in ("precision", "recall"):
+        assert row[name] == pytest.approx(getattr(metrics, name)(test).mean())
+        assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
 
 
 @pytest.mark.parametrize("text", ['{"format": 99}', "{}", "[]", '{"format": 1, "run": "a"}'])

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import itertools
-import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
-from workbench import metrics
-from workbench.errors import RunError, SplitError
-from workbench.evaluation import tables
-from workbench.evaluation.intervals import LEVEL, Estimate, difference, estimate, holm
+from workbench.evaluation import differences, tables
+from workbench.evaluation.chipscores import chip_table
+from workbench.evaluation.entries import Entry, entries_of
+from workbench.evaluation.grouping import By, column_of
 from workbench.evaluation.scores import Scores
-from workbench.evaluation.scoring import read_scores
 from workbench.evaluation.verdicts import sentence
 from workbench.reprs import html_card, html_notes, html_table, readable_count, text_table
 from workbench.runs import Run
@@ -26,80 +19,76 @@ from workbench.runs import Run
 _MOST_SENTENCES = 15
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Entry:
-    """A line of a comparison: one run, or the seeds of one recipe.
-
-    Attributes:
-        name: What it is called beside the others.
-        seeds: Scores of each seed.
-        runs: The run of each seed, None for scores that came without one.
-    """
-
-    name: str
-    seeds: tuple[Scores, ...]
-    runs: tuple[Run | None, ...] = ()
-
-    @property
-    def first(self) -> Scores:
-        """The scores whose facts stand for all seeds."""
-        return self.seeds[0]
-
-    @property
-    def shown(self) -> str:
-        """The name as people read it; a baseline says that it is one."""
-        return f"{self.name} (baseline)" if self.first.baseline else self.name
-
-    def pooled(self, part: str) -> Estimate:
-        """Return the mIoU of a part."""
-        place = tables.pooled(self.first.chips, part)
-        return estimate(tables.sums(self.seeds, place), metrics.miou)
-
-    @functools.cached_property
-    def gap(self) -> Estimate:
-        """What is lost where it was never trained: in region - held out."""
-        test, held_out = (tables.sums(self.seeds, tables.pooled(self.first.chips, part))
-                          for part in tables.PARTS)
-        return difference(test, held_out, metrics.miou, same="models")
-
-    def facts(self) -> dict[str, Any]:
-        """Return what every row about this entry says."""
-        return {"run": self.name, "baseline": self.first.baseline, "method": self.first.method,
-                "seeds": len(self.seeds),
-                "trainable_parameters": self.first.trainable_parameters}
-
-
 class Comparison:
     """Runs scored on the same chips.
 
     `table()` has one row for each place and run, `gap()` one for each run, `differences()` one
-    for each place and pair of runs, `verdicts()` says the differences in words.
+    for each place and pair of runs, `verdicts()` says the differences in words, `chips()` has one
+    row for each chip.
+
+    Attributes:
+        entries: What is compared.
+        by: What the rows are, as asked of `compare`.
+        left_out: Runs that have no scores, with the reason.
     """
 
-    def __init__(self, entries: Sequence[Entry], by: str) -> None:
+    def __init__(self, entries: Sequence[Entry], by: By,
+                 left_out: Mapping[str, str] | None = None) -> None:
         self.entries = tuple(entries)
         self.by = by
+        self.left_out = dict(left_out or {})
 
     @property
     def runs(self) -> list[str]:
         """Names of what is compared, in order."""
         return [entry.name for entry in self.entries]
 
-    def table(self, by: str | None = None) -> pd.DataFrame:
+    def table(self, by: By | None = None) -> pd.DataFrame:
         """Return the scores of every run at every place, as `Scores.table` has them.
 
+        The totals come first, then the places, those where the runs do worst before the others.
+
         Args:
-            by: `region`, `cluster`, `date`, `part` or `class`; by default what was asked of
-                `compare`.
+            by: As for `Scores.table`; by default what was asked of `compare`.
         """
-        found = []
-        for entry in self.entries:
-            rows = tables.score_table(entry.seeds, by or self.by)
-            for position, (name, value) in enumerate(entry.facts().items()):
-                rows.insert(position, name, value)
-            found.append(rows.assign(_order=range(len(rows))))
-        joined = pd.concat(found, ignore_index=True).sort_values("_order", kind="stable")
-        return joined.drop(columns="_order").reset_index(drop=True)
+        by = self.by if by is None else by
+        if isinstance(by, str) and by == "class":
+            return pd.DataFrame([
+                entry.facts() | tables.class_row(entry.seeds, place, index)
+                for place in tables.places(self._chips, "part")
+                for index in range(len(self.entries[0].first.classes))
+                for entry in self.entries
+            ])
+        return pd.DataFrame([entry.facts() | tables.place_row(entry.seeds, place, by)
+                             for place in self._places(by) for entry in self.entries])
+
+    def chips(self, score: str = "miou") -> pd.DataFrame:
+        """Return the score of every run on every chip, the worst chips first.
+
+        Args:
+            score: `miou` (over the classes in the chip), `iou_<class>`, `accuracy`, `f1`,
+                `precision` or `recall`.
+
+        Returns:
+            One row a chip, indexed by chip id: what is known of the chip (`part`, `region`,
+            `cluster`, `date`, …), its labelled `pixels`, a column for each of `comparison.runs`
+            (fractions, averaged over seeds, NaN where there is none), `mean` and `spread` (highest
+            - lowest) of the runs that are not baselines, and its footprint in EPSG:4326, a
+            GeoDataFrame, where that is known. `nlargest(9, "spread")` are the chips on which the
+            runs disagree most.
+
+        Raises:
+            UnknownNameError: There is no such score.
+        """
+        return chip_table({entry.name: entry.seeds for entry in self.entries}, score)
+
+    @property
+    def _chips(self) -> pd.DataFrame:
+        return self.entries[0].first.chips
+
+    def _places(self, by: By) -> list[tables.Place]:
+        return tables.worst_first([entry.seeds for entry in self.entries],
+                                  tables.places(self._chips, by))
 
     def gap(self) -> pd.DataFrame:
         """Return mIoU in region, held out, and the gap between them, one row for each run.
@@ -118,7 +107,7 @@ class Comparison:
         numbers = [f"{name}{end}" for name in columns for end in ("", "_low", "_high")]
         return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
 
-    def differences(self, by: str | None = None) -> pd.DataFrame:
+    def differences(self, by: By | None = None) -> pd.DataFrame:
         """Return the difference in mIoU of every pair of runs at every place, paired by place.
 
         Args:
@@ -129,15 +118,17 @@ class Comparison:
             `difference` (`run` - `other`) with its interval, `p`, `p_holm` corrected for the
             places shown, and `verdict`: `better`, `worse`, `no difference shown`, `no verdict`.
         """
-        by = by or self.by
-        chips = self.entries[0].first.chips
-        places = [place for place in tables.places(chips, "region" if by == "class" else by)
-                  if by == "part" or place.label != tables.PARTS[place.part]]
+        by = self.by if by is None else by
+        if isinstance(by, str) and by == "class":
+            by = "region"
+        totals = isinstance(by, str) and by == "part"
+        places = [place for place in tables.places(self._chips, by)
+                  if totals or not tables.is_total(place)]
         rows = [row for first, second in itertools.combinations(self.entries, 2)
-                for row in _pair(first, second, places)]
-        return pd.DataFrame(rows, columns=_DIFFERENCE_COLUMNS)
+                for row in differences.pair(first, second, places)]
+        return pd.DataFrame(rows, columns=differences.COLUMNS)
 
-    def verdicts(self, by: str | None = None) -> list[str]:
+    def verdicts(self, by: By | None = None) -> list[str]:
         """Return the differences as sentences, one for each pair of runs.
 
         Nothing is called better when the interval of its difference includes 0, or when it is
@@ -157,15 +148,13 @@ class Comparison:
 
     def _regions(self) -> tuple[list[str], list[list[str]]]:
         table = tables.formatted(self.table())
-        score = "iou" if self.by == "class" else "miou"
+        score = "iou" if isinstance(self.by, str) and self.by == "class" else "miou"
         rows = []
-        for (part, place), group in table.groupby(["part", self._place_column()], sort=False):
+        column = column_of(self.by)
+        for (part, place), group in table.groupby(["part", column], sort=False):
             if place != part:
                 rows.append([str(place), str(part), str(group["clusters"].iloc[0]), *group[score]])
-        return [self._place_column(), "part", "clusters", *self.runs], rows
-
-    def _place_column(self) -> str:
-        return "region" if self.by == "part" else self.by
+        return [column, "part", "clusters", *self.runs], rows
 
     def _title(self) -> str:
         first = self.entries[0].first
@@ -173,10 +162,10 @@ class Comparison:
             first.simulated)
 
     def _notes(self) -> list[str]:
-        chips = self.entries[0].first.chips
-        notes = [tables.INTERVAL_NOTE]
+        notes = [f"Left out: {name} ({why})." for name, why in self.left_out.items()]
+        notes.append(tables.INTERVAL_NOTE)
         for part, label in tables.PARTS.items():
-            if why := tables.sums(self.entries[0].seeds, tables.pooled(chips, part)).why:
+            if why := tables.sums(self.entries[0].seeds, tables.pooled(self._chips, part)).why:
                 notes.append(f"{label}: {why}")
         if any(len(entry.seeds) == 1 and not entry.first.baseline for entry in self.entries):
             notes.append("Runs trained with one seed: intervals cover places, not the luck of "
@@ -208,105 +197,27 @@ class Comparison:
         return html_card(self._title(), body="".join(blocks))
 
 
-def compare(runs: Iterable[Run | Scores], by: str = "region") -> Comparison:
+def compare(runs: Iterable[Run | Scores], by: By = "region") -> Comparison:
     """Compare runs by their stored scores; nothing is predicted again.
 
     Runs that share everything but the seed become one line, whose interval covers the seeds too.
+    Runs without scores are left out, and the comparison says so.
 
     Args:
         runs: Evaluated runs (`wb.fit` evaluates them), or scores from `wb.evaluate`.
-        by: What the rows are: `region`, `part`, `class`, `cluster` or `date`.
+        by: What the rows are: `region`, `part`, `class`, `cluster`, `date`, `month`, any column of
+            the chips, or a GeoDataFrame of polygons; see `Scores.table`.
 
     Raises:
-        RunError: A run has no scores, or there are no runs.
+        RunError: No run has scores, or there are no runs.
         SplitError: The runs were scored on other chips or classes, and cannot be compared.
         UnknownNameError: There is nothing to group by that name.
+        GridError: The polygons have no CRS.
     """
-    given = list(runs)
-    scores = [entry if isinstance(entry, Scores) else read_scores(entry) for entry in given]
-    if not scores:
-        raise RunError("There is nothing to compare: pass runs, such as wb.list_runs().")
-    if by != "class":
-        tables.places(scores[0].chips, by)
-    groups: dict[tuple[str, int], list[tuple[Scores, Run | None]]] = {}
-    seen: Counter[tuple[str, int]] = Counter()
-    for entry, source in zip(scores, given, strict=True):
-        # A recipe trained twice with one seed is a repetition, not a second seed.
-        again = seen[entry.recipe_key, entry.seed]
-        seen[entry.recipe_key, entry.seed] += 1
-        member = _aligned(entry, scores[0]), source if isinstance(source, Run) else None
-        groups.setdefault((entry.recipe_key, again), []).append(member)
-    return Comparison(_named(list(groups.values())), by)
-
-
-def _named(groups: Sequence[list[tuple[Scores, Run | None]]]) -> list[Entry]:
-    entries: list[Entry] = []
-    for members in groups:
-        seeds, runs = zip(*members, strict=True)
-        name = seeds[0].run + (f" ×{len(seeds)} seeds" if len(seeds) > 1 else "")
-        taken = {entry.name for entry in entries}
-        candidates = itertools.chain([name], (f"{name} ({n})" for n in itertools.count(2)))
-        entries.append(Entry(next(c for c in candidates if c not in taken), seeds, runs))
-    return entries
-
-
-def _aligned(scores: Scores, first: Scores) -> Scores:
-    """Return scores with their chips in the order of `first`, or say why that cannot be."""
-    if scores.classes != first.classes:
-        raise SplitError(
-            f"{scores.run!r} has the classes {', '.join(scores.classes)}, {first.run!r} has "
-            f"{', '.join(first.classes)}: their scores cannot be compared."
-        )
-    own, wanted = (set(zip(one.chips.index, one.chips["part"], strict=True))
-                   for one in (scores, first))
-    if own != wanted:
-        raise SplitError(
-            f"{scores.run!r} was scored on {len(own)} chips of {scores.dataset}, {first.run!r} on "
-            f"{len(wanted)} of {first.dataset}; {len(own & wanted)} are the same chips in the "
-            "same part. Score both on one split: wb.compare([wb.evaluate(run, split) for run in "
-            "runs])."
-        )
-    order = scores.chips.index.get_indexer(first.chips.index)
-    counts = scores.counts[order]
-    if differing := int((counts.sum(-1) != first.counts.sum(-1)).any(-1).sum()):
-        raise SplitError(
-            f"The labels of {differing} chips were others when {scores.run!r} was scored than "
-            f"when {first.run!r} was. Score both again on the same data: wb.evaluate(run)."
-        )
-    return dataclasses.replace(scores, chips=scores.chips.iloc[order], counts=counts)
-
-
-_DIFFERENCE_COLUMNS = ["run", "other", "region", "part", "difference", "low", "high", "p",
-                       "p_holm", "verdict", "why"]
-
-
-def _pair(first: Entry, second: Entry, places: Sequence[tables.Place]) -> list[dict[str, Any]]:
-    found = [difference(tables.sums(first.seeds, place), tables.sums(second.seeds, place),
-                        metrics.miou, same="places") for place in places]
-    known = [value.p for value in found if value.p is not None]
-    corrected = iter(holm(known))
-    rows = []
-    for place, value in zip(places, found, strict=True):
-        p_holm = math.nan if value.p is None else next(corrected)
-        rows.append({
-            "run": first.name, "other": second.name, "region": place.label,
-            "part": tables.PARTS[place.part], "difference": value.value,
-            "low": _number(value.low), "high": _number(value.high), "p": _number(value.p),
-            "p_holm": p_holm, "verdict": _verdict(value, p_holm), "why": value.why,
-        })  # fmt: skip
-    return rows
-
-
-def _verdict(value: Estimate, p_holm: float) -> str:
-    if value.low is None or value.high is None:
-        return "no verdict"
-    if p_holm >= 1 - LEVEL or value.low <= 0 <= value.high:
-        return "no difference shown"
-    return "better" if value.value > 0 else "worse"
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
+    entries, left_out = entries_of(list(runs))
+    if not (isinstance(by, str) and by == "class"):
+        tables.places(entries[0].first.chips, by)
+    return Comparison(entries, by, left_out)
 
 
 def _parameters(count: int | None) -> str:

@@ -31,7 +31,8 @@ MIN_CLUSTERS = 5
 # many clusters it is nearly 2.5 %: 50 of 2000 do, and the draws stay small in memory.
 RESAMPLES, RESAMPLES_OF_MANY, MANY = 10_000, 2_000, 1_000
 
-Metric = Callable[[Counts], Scores]
+# From counts or histograms, with axes before theirs.
+Metric = Callable[[npt.NDArray], Scores]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Confusion counts by seed and cluster, ``(seed, cluster, K, K)``; no cluster is empty.
+    """Counts by seed and cluster, ``(seed, cluster, …)``; no cluster is empty.
+
+    They are confusion counts ``(…, K, K)`` or reliability histograms ``(…, bin, 3)``.
 
     `names` are the clusters' names: runs may be compared only over the same ones.
     """
@@ -89,9 +92,9 @@ class Sums:
 
 
 def sum_by_cluster(counts: Counts, clusters: npt.ArrayLike) -> Sums:
-    """Add up ``(seed, chip, K, K)`` counts by cluster; clusters without labels are left out."""
+    """Add up ``(seed, chip, …)`` counts by cluster; clusters without labels are left out."""
     names, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
-    sums = np.zeros((len(names), len(counts), *counts.shape[2:]), np.int64)
+    sums = np.zeros((len(names), len(counts), *counts.shape[2:]), counts.dtype)
     np.add.at(sums, index, counts.swapaxes(0, 1))
     labelled = sums[:, 0].sum((-2, -1)) > 0
     return Sums(sums[labelled].swapaxes(0, 1), tuple(names[labelled].tolist()))
@@ -104,7 +107,7 @@ def estimate(sums: Sums, metric: Metric) -> Estimate:
         sums: Counts of a run, or of all seeds of one recipe.
         metric: ``(..., K, K)`` counts to ``(...)`` scores.
     """
-    value, why = _point(sums, metric), sums.why
+    value, why = point(sums, metric), sums.why
     if why:
         return Estimate(value, clusters=sums.clusters, why=why)
     low, high = _interval(_draw(sums, metric, stream=0, seed_stream=0), sums.clusters)
@@ -124,7 +127,7 @@ def difference(first: Sums, second: Sums, metric: Metric, *,
     """
     if same == "places":
         assert first.names == second.names, "paired runs are scored at the same places"
-    value = _point(first, metric) - _point(second, metric)
+    value = point(first, metric) - point(second, metric)
     clusters, why = min((first.clusters, first.why), (second.clusters, second.why))
     if why:
         return Estimate(value, clusters=clusters, why=why)
@@ -150,7 +153,8 @@ def holm(probabilities: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def _point(sums: Sums, metric: Metric) -> float:
+def point(sums: Sums, metric: Metric) -> float:
+    """Return a score, averaged over seeds; NaN without a labelled pixel."""
     return float(metric(sums.counts.sum(1)).mean()) if sums.clusters else math.nan
 
 

@@ -16,18 +16,19 @@ import pandas as pd
 from workbench import metrics
 from workbench.errors import RunError
 from workbench.evaluation import tables
+from workbench.evaluation.chipcolumns import columns_from_json, columns_to_json
+from workbench.evaluation.grouping import By
 from workbench.evaluation.intervals import Estimate, difference, estimate
-from workbench.metrics import Counts
+from workbench.metrics import RELIABILITY_BINS, Counts, Histogram
 from workbench.reprs import html_card, html_table, text_table
 from workbench.storage import read_json, write_text
 
 FORMAT = 1
-CHIP_COLUMNS = ("part", "region", "cluster", "date")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores:
-    """How a run predicted the chips of a split: confusion counts, kept for each chip.
+    """How a run predicted the chips of a split: counts and histograms, kept for each chip.
 
     Attributes:
         run: Name of the run.
@@ -40,9 +41,12 @@ class Scores:
         simulated: Whether its pixels were computed, not measured.
         classes: Names of the classes.
         chips: One row a chip, indexed by chip id: `part` (`test` or `held_out`), `region`,
-            `cluster`, `date`.
+            `cluster`, `date`, what else the dataset says of it, and its footprint in EPSG:4326
+            (`geometry`) where it is known.
         counts: Pixels ``(chip, K, K)`` int64, true class by predicted class.
         watched: Whether the scores of held-out regions were shown while it trained.
+        reliability: Histograms ``(chip, bin, 3)`` as `metrics.reliability` makes them; None in
+            scores that were stored before they were kept.
     """
 
     run: str
@@ -57,6 +61,7 @@ class Scores:
     chips: pd.DataFrame
     counts: Counts
     watched: bool = False
+    reliability: Histogram | None = None
 
     @functools.cached_property
     def in_region(self) -> Estimate:
@@ -78,18 +83,22 @@ class Scores:
     def _pooled(self, part: str) -> Estimate:
         return estimate(tables.sums([self], tables.pooled(self.chips, part)), metrics.miou)
 
-    def table(self, by: str = "region") -> pd.DataFrame:
+    def table(self, by: By = "region") -> pd.DataFrame:
         """Return the scores as a table; fractions 0 to 1, NaN where there is none.
 
         Args:
-            by: `region`, `cluster`, `date` (any column of `chips`), `part` for the two totals
-                alone, or `class`.
+            by: `region`, `cluster`, `date`, `month` (of the year) or any column of `chips`; a
+                GeoDataFrame of polygons, each of which takes the chips whose middle it holds;
+                `part` for the two totals alone, or `class`. A column with many numbers is cut into
+                quarters.
 
         Returns:
             Totals first (`in region`, `held out`), then one row for each place, with chips,
-            clusters, `miou`, `accuracy`, `f1` (mean over classes) and `iou_<class>`, each with
-            its interval (`low` and `high` for mIoU, `<score>_low` and `<score>_high` for the
-            others), and `why` there is none. By class: `iou`, `f1`, `precision` and `recall`.
+            clusters, `miou`, `accuracy`, `f1`, `precision`, `recall` (means over classes) and
+            `iou_<class>`, each with its interval (`low` and `high` for mIoU, `<score>_low` and
+            `<score>_high` for the others), `why` there is none, and `ece`, the calibration error,
+            without one (draws of a distance are biased away from 0). By class: `iou`, `f1`,
+            `precision` and `recall`.
         """
         return tables.score_table([self], by)
 
@@ -126,7 +135,8 @@ class Scores:
         return f"Scores of {self.run} on {self.dataset}" + tables.simulated_note(self.simulated)
 
     def _notes(self) -> list[str]:
-        return [f"gap between in region and held out: {self.gap} points", tables.INTERVAL_NOTE]
+        notes = [f"gap between in region and held out: {self.gap} points", tables.INTERVAL_NOTE]
+        return notes if self.reliability is not None else [*notes, tables.NO_CALIBRATION]
 
     def __repr__(self) -> str:
         return "\n".join([self._title(), text_table(*self._shown()), *self._notes()])
@@ -137,10 +147,10 @@ class Scores:
     def write(self, path: Path) -> None:
         """Write everything as one JSON file, whole or not at all."""
         facts = {name: getattr(self, name) for name in _FACTS}
-        chips = {"chip_id": self.chips.index.tolist(),
-                 **{name: self.chips[name].tolist() for name in CHIP_COLUMNS}}
         counts = self.counts.reshape(len(self.chips), -1).tolist()
-        data = {"format": FORMAT, **facts, "chips": chips, "counts": counts}
+        data = {"format": FORMAT, **facts, "chips": columns_to_json(self.chips), "counts": counts}
+        if self.reliability is not None:
+            data["reliability"] = self.reliability.reshape(len(self.chips), -1).tolist()
         write_text(path, json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n")
 
     @staticmethod
@@ -171,9 +181,14 @@ def _from_json(data: Mapping[str, Any]) -> Scores:
     facts = {name: data[name] for name in _FACTS if name != "watched"}
     facts["watched"] = data.get("watched", False)
     facts["classes"] = classes = tuple(facts["classes"])
-    chips = pd.DataFrame(dict(data["chips"])).set_index("chip_id")[list(CHIP_COLUMNS)]
+    chips = columns_from_json(data["chips"])
     counts = np.asarray(data["counts"], np.int64).reshape(len(chips), len(classes), len(classes))
-    return Scores(**facts, chips=chips, counts=counts)
+    histograms = None
+    if "reliability" in data:
+        histograms = np.asarray(data["reliability"], float).reshape(-1, RELIABILITY_BINS, 3)
+        if len(histograms) != len(chips):
+            raise ValueError(f"{len(histograms)} histograms of {len(chips)} chips")
+    return Scores(**facts, chips=chips, counts=counts, reliability=histograms)
 
 
 def _plain(value: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from workbench.data import Dataset, Split
 from workbench.data.bands import positions
 from workbench.data.index import overlapping
 from workbench.errors import RunError, SplitError
-from workbench.evaluation.scores import CHIP_COLUMNS, Scores
+from workbench.evaluation.chipcolumns import kept_columns
+from workbench.evaluation.scores import Scores
 from workbench.evaluation.tables import PARTS
 from workbench.events import RunStarted
-from workbench.metrics import Counts, confusion
+from workbench.metrics import Counts, Histogram, confusion, reliability
 from workbench.models.arithmetic import quick_float32
 from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run
@@ -37,9 +38,9 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
              progress: Callable[[int, int], object] | None = None) -> Scores:
     """Score a run's best checkpoint on the test and held-out chips of a split.
 
-    The counts of every chip are kept in the run's folder, so that tables and comparisons never
-    predict again. Every run is scored on the same pixels: those valid in all bands of the
-    dataset, whichever bands the run takes.
+    The counts and reliability histograms of every chip are kept in the run's folder, so that
+    tables and comparisons never predict again. Every run is scored on the same pixels: those valid
+    in all bands of the dataset, whichever bands the run takes.
 
     Args:
         run: A trained run.
@@ -64,18 +65,23 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
     for dataset in parts.values():
         require_metadata(run.recipe, dataset)
     model = load_model(run, device=device)
-    total, done, counts = sum(map(len, parts.values())), 0, []
+    total, chips = sum(map(len, parts.values())), []
     for dataset in parts.values():
-        for batch in _confusions(model, dataset, _batch_size(run)):
-            counts.append(batch)
-            done += len(batch)
+        for chip in _chips(model, dataset, _batch_size(run)):
+            chips.append(chip)
             if progress is not None:
-                progress(done, total)
-    scores = _scores(run, chosen, parts, np.concatenate(counts))
+                progress(len(chips), total)
+    counts, histograms = (np.stack(kept) for kept in zip(*chips, strict=True))
+    scores = _scores(run, chosen, parts, counts, histograms)
     scores.write(_path(run, split))
     if split is None:
         write_json(run.folder / FOLDER / "summary.json", scores.summary())
     return scores
+
+
+def is_scored(run: Run, split: Split | None = None) -> bool:
+    """Return whether `evaluate` has stored scores of a run."""
+    return _path(run, split).exists()
 
 
 def read_scores(run: Run, split: Split | None = None) -> Scores:
@@ -109,8 +115,9 @@ def _batch_size(run: Run) -> int:
 
 
 @torch.inference_mode()
-def _confusions(model: Model, dataset: Dataset, batch_size: int) -> Any:
-    """Yield the counts ``(chip, K, K)`` of each batch of chips, in their order."""
+def _chips(model: Model, dataset: Dataset,
+           batch_size: int) -> Iterator[tuple[Counts, Histogram]]:
+    """Yield the counts ``(K, K)`` and the histogram ``(bin, 3)`` of every chip, in their order."""
     description = model.description
     channels = list(positions(description.bands, dataset.bands, dataset.info.name))
     tensors = [*model.parameters(), *model.buffers()]
@@ -119,9 +126,11 @@ def _confusions(model: Model, dataset: Dataset, batch_size: int) -> Any:
         batch = batch._replace(image=batch.image[:, channels])
         with quick_float32():
             logits = model(*batch.inputs(lambda tensor: tensor.to(tensors[0].device)))
-        pairs = zip(batch.mask.numpy(), logits.argmax(dim=1).cpu().numpy(), strict=True)
-        yield np.stack([confusion(mask, predicted, len(description.classes))
-                        for mask, predicted in pairs])
+        sure, found = (tensor.cpu().numpy() for tensor in logits.float().softmax(1).max(dim=1))
+        for mask, predicted, confidence in zip(batch.mask.numpy(), found, sure, strict=True):
+            yield (confusion(mask, predicted, len(description.classes)),
+                   # Sums over many pixels: four decimals are plenty, and short in the file.
+                   reliability(mask, predicted, confidence).round(4))
 
 
 def _check(run: Run, split: Split, parts: dict[str, Dataset], *, own: bool) -> None:
@@ -160,10 +169,10 @@ def _seen(own: Split, parts: dict[str, Dataset]) -> list[str]:
     return sorted({*same, *both.index[high[across]]})
 
 
-def _scores(run: Run, split: Split, parts: dict[str, Dataset], counts: Counts) -> Scores:
-    chips = pd.concat([pd.DataFrame(dataset.chips).assign(part=part)
-                       for part, dataset in parts.items()])[list(CHIP_COLUMNS)]
-    chips = chips.astype(object).where(chips.notna(), None).rename_axis("chip_id")
+def _scores(run: Run, split: Split, parts: dict[str, Dataset], counts: Counts,
+            histograms: Histogram) -> Scores:
+    chips = kept_columns(pd.concat([dataset.chips.assign(part=part)
+                                    for part, dataset in parts.items()]))
     info = split.dataset.info
     started = [event for event in run.events() if isinstance(event, RunStarted)]
     return Scores(
@@ -172,7 +181,7 @@ def _scores(run: Run, split: Split, parts: dict[str, Dataset], counts: Counts) -
         trainable_parameters=started[-1].trainable_parameters if started else None,
         dataset=info.name, simulated=info.simulated,
         classes=tuple(entry.name for entry in run.classes), chips=chips, counts=counts,
-        watched=run.watched_held_out,
+        watched=run.watched_held_out, reliability=histograms,
     )  # fmt: skip
 
 

@@ -12,8 +12,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from workbench import metrics
-from workbench.errors import unknown_name
-from workbench.evaluation.intervals import Estimate, Metric, Sums, estimate, sum_by_cluster
+from workbench.evaluation.grouping import By, column_of, members
+from workbench.evaluation.intervals import (
+    Estimate,
+    Metric,
+    Sums,
+    estimate,
+    point,
+    sum_by_cluster,
+)
 from workbench.metrics import Counts
 
 if TYPE_CHECKING:
@@ -23,6 +30,11 @@ PARTS = {"test": "in region", "held_out": "held out"}
 INTERVAL_NOTE = (
     "[low, high]: 95 % bootstrap interval over independent places; none with fewer than five."
 )
+NO_CALIBRATION = (
+    "No calibration: the scores were stored before reliability was kept; wb.evaluate(run) again."
+)
+_MEANS = {"f1": metrics.mean_f1, "precision": metrics.mean_precision,
+          "recall": metrics.mean_recall}
 _SCORES = ("miou", "accuracy", "f1", "iou", "precision", "recall")
 
 
@@ -41,25 +53,39 @@ def pooled(chips: pd.DataFrame, part: str) -> Place:
     return _place(chips, PARTS[part], part, (chips["part"] == part).to_numpy())
 
 
-def places(chips: pd.DataFrame, by: str) -> list[Place]:
+def places(chips: pd.DataFrame, by: By) -> list[Place]:
     """Return the totals of both parts (where they have chips), then the places of each.
 
     Args:
-        chips: Columns `part`, `region`, `cluster`, `date`.
-        by: A column of `chips`; `part` gives the totals alone.
+        chips: Columns `part`, `region`, `cluster`, `date`, and whatever else is known of them.
+        by: As for `grouping.members`; `part` gives the totals alone.
     """
-    if by not in chips.columns:
-        raise unknown_name("grouping", by, [*chips.columns, "class"], "scores.chips")
     parts = [part for part in PARTS if (chips["part"] == part).any()]
     found = [pooled(chips, part) for part in parts]
-    if by == "part":
+    if isinstance(by, str) and by == "part":
         return found
-    values = chips[by].astype(object).where(chips[by].notna(), "unknown").astype(str)
+    groups = list(members(chips, by))
     for part in parts:
         inside = (chips["part"] == part).to_numpy()
-        for value in sorted(values[inside].unique()):
-            found.append(_place(chips, value, part, inside & (values == value).to_numpy()))
+        found += [_place(chips, label, part, inside & own) for label, own in groups
+                  if (inside & own).any()]
     return found
+
+
+def is_total(place: Place) -> bool:
+    """Return whether a place is a whole part."""
+    return place.label == PARTS[place.part]
+
+
+def worst_first(entries: Sequence[Sequence[Scores]], found: Sequence[Place]) -> list[Place]:
+    """Return the totals, then the places by their mean mIoU over runs, the lowest first."""
+    def score(place: Place) -> float:
+        values = [point(sums(seeds, place), metrics.miou) for seeds in entries]
+        known = [value for value in values if not math.isnan(value)]
+        return sum(known) / len(known) if known else math.inf
+
+    return [*filter(is_total, found),
+            *sorted((place for place in found if not is_total(place)), key=score)]
 
 
 def _place(chips: pd.DataFrame, label: str, part: str, members: npt.NDArray[np.bool_]) -> Place:
@@ -75,36 +101,50 @@ def sums(seeds: Sequence[Scores], place: Place) -> Sums:
                           place.clusters)
 
 
-def score_table(seeds: Sequence[Scores], by: str) -> pd.DataFrame:
+def calibration(seeds: Sequence[Scores], place: Place) -> Sums | None:
+    """Return the reliability histograms of a place, None where a seed has none."""
+    kept = [scores.reliability for scores in seeds]
+    if any(histograms is None for histograms in kept):
+        return None
+    return sum_by_cluster(np.stack([histograms[place.members] for histograms in kept
+                                    if histograms is not None]), place.clusters)
+
+
+def score_table(seeds: Sequence[Scores], by: By) -> pd.DataFrame:
     """Return the scores of a run, or of the seeds of one recipe (`Scores.table`)."""
     chips, classes = seeds[0].chips, seeds[0].classes
-    if by == "class":
-        rows = [_class_row(seeds, place, index, name) for place in places(chips, "part")
-                for index, name in enumerate(classes)]
+    if isinstance(by, str) and by == "class":
+        rows = [class_row(seeds, place, index) for place in places(chips, "part")
+                for index in range(len(classes))]
     else:
-        rows = [_place_row(seeds, place, by) for place in places(chips, by)]
+        rows = [place_row(seeds, place, by) for place in places(chips, by)]
     return pd.DataFrame(rows)
 
 
-def _place_row(seeds: Sequence[Scores], place: Place, by: str) -> dict[str, Any]:
+def place_row(seeds: Sequence[Scores], place: Place, by: By) -> dict[str, Any]:
+    """Return the scores of a place, each with its interval; ECE has none (see `Scores.table`)."""
     totals = sums(seeds, place)
     miou = estimate(totals, metrics.miou)
     row = {
-        "region" if by == "part" else by: place.label, "part": PARTS[place.part],
+        column_of(by): place.label, "part": PARTS[place.part],
         "chips": int(place.members.sum()), "clusters": totals.clusters,
         "miou": miou.value, "low": _bound(miou.low), "high": _bound(miou.high),
     }  # fmt: skip
     row |= _columns("accuracy", estimate(totals, metrics.accuracy))
-    row |= _columns("f1", estimate(totals, metrics.mean_f1))
+    for name, score in _MEANS.items():
+        row |= _columns(name, estimate(totals, score))
+    histograms = calibration(seeds, place)
+    row["ece"] = math.nan if histograms is None else point(histograms, metrics.ece)
     for index, name in enumerate(seeds[0].classes):
         row |= _columns(f"iou_{name}", estimate(totals, of_class(metrics.iou, index)))
     return {**row, "why": miou.why}
 
 
-def _class_row(seeds: Sequence[Scores], place: Place, index: int, name: str) -> dict[str, Any]:
+def class_row(seeds: Sequence[Scores], place: Place, index: int) -> dict[str, Any]:
+    """Return the scores of one class in a place, each with its interval."""
     totals = sums(seeds, place)
     iou = estimate(totals, of_class(metrics.iou, index))
-    row = {"class": name, "part": PARTS[place.part], "clusters": totals.clusters,
+    row = {"class": seeds[0].classes[index], "part": PARTS[place.part], "clusters": totals.clusters,
            "iou": iou.value, "low": _bound(iou.low), "high": _bound(iou.high)}
     for score in (metrics.f1, metrics.precision, metrics.recall):
         row |= _columns(score.__name__, estimate(totals, of_class(score, index)))

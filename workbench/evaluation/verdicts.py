@@ -26,7 +26,8 @@ def sentence(first: str, second: str, rows: pd.DataFrame) -> str:
     if len(same):
         shown = "no difference shown" if clauses else (
             f"no difference shown between {first} and {second}")
-        clauses.append(f"{shown} {_places(same)}")
+        all_else = clauses and len(same) > 1 and not len(_with(rows, "no verdict"))
+        clauses.append(f"{shown} {'elsewhere' if all_else else _places(same)}")
     for why, group in _with(rows, "no verdict").groupby("why", sort=False):
         silent = "no verdict" if clauses else f"no verdict on {first} and {second}"
         clauses.append(f"{silent} {_places(group)} ({why})")

@@ -1,0 +1,88 @@
+"""What the rows of a table are: places that share a value of a column, a month, or a polygon."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import geopandas
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from workbench.data.areas import within
+from workbench.errors import GridError, RunError, unknown_name
+
+By: TypeAlias = "str | geopandas.GeoDataFrame"
+Members: TypeAlias = npt.NDArray[np.bool_]
+# A column of numbers with more values than this is cut into quarters with equally many chips.
+_MOST_VALUES = 10
+# Columns of polygons that may hold their names, in this order.
+_NAMES = ("region", "name", "NAME", "id")
+
+
+def column_of(by: By) -> str:
+    """Return the name of the column that says which place a row is about."""
+    return ("region" if by == "part" else by) if isinstance(by, str) else "area"
+
+
+def members(chips: pd.DataFrame, by: By) -> Iterator[tuple[str, Members]]:
+    """Yield the label of each group of chips and who is in it, ordered by label.
+
+    Args:
+        chips: One row a chip.
+        by: A column of `chips`, `month` (of the year, from `date`), or polygons: a chip belongs to
+            each that its middle lies in.
+
+    Raises:
+        UnknownNameError: There is no such column.
+        GridError: The polygons have no CRS.
+        RunError: Footprints are needed and were not kept.
+    """
+    if not isinstance(by, str):
+        yield from _in_polygons(chips, by)
+        return
+    values = _values(chips, by)
+    for value in sorted(values.unique()):
+        yield value, (values == value).to_numpy()
+
+
+def _values(chips: pd.DataFrame, by: str) -> pd.Series:
+    """Return of every chip, as text, what it is grouped by."""
+    if by == "month" and by not in chips.columns and "date" in chips.columns:
+        months = pd.to_datetime(chips["date"], errors="coerce", format="ISO8601").dt.month
+        names = {number: f"{number:02d} {calendar.month_name[number]}" for number in range(1, 13)}
+        return months.map(names).fillna("unknown").astype(str)
+    if by not in chips.columns or by == "geometry":
+        known = [name for name in chips.columns if name != "geometry"]
+        raise unknown_name("grouping", by, [*known, "class", "month"], "scores.chips")
+    column = chips[by]
+    if pd.api.types.is_float_dtype(column) and column.nunique() > _MOST_VALUES:
+        column = pd.qcut(column, 4, duplicates="drop").map(_span).astype(object)
+    return column.astype(object).where(column.notna(), "unknown").astype(str)
+
+
+def _span(interval: pd.Interval) -> str:
+    return f"{interval.left:.3g} to {interval.right:.3g}"
+
+
+def _in_polygons(chips: pd.DataFrame,
+                 polygons: geopandas.GeoDataFrame) -> Iterator[tuple[str, Members]]:
+    if not isinstance(polygons, geopandas.GeoDataFrame):
+        raise unknown_name("grouping", repr(polygons)[:60], [*chips.columns, "class", "month"],
+                           "scores.chips")
+    if polygons.crs is None:
+        raise GridError("The polygons have no CRS, so where they lie is not known. Say it: "
+                        'polygons.set_crs("EPSG:4326") for longitude and latitude.')
+    if not isinstance(chips, geopandas.GeoDataFrame):
+        raise RunError("These scores were stored before footprints of chips were kept, so that "
+                       "polygons cannot group them. Make them again: wb.evaluate(run).")
+    names = next((polygons[name] for name in _NAMES if name in polygons),
+                 polygons.index.to_series())
+    shapes = polygons.geometry.to_crs("EPSG:4326")
+    found = [(str(name), within(chips, shape))
+             for name, shape in zip(names, shapes, strict=True) if shape is not None]
+    # Pieces of one area are one place.
+    for name in sorted({name for name, _ in found}):
+        yield name, np.any([inside for own, inside in found if own == name], axis=0)
