@@ -12,6 +12,7 @@ import xarray as xr
 from safetensors.torch import save_file
 
 from tests.prediction.conftest import stored_scene, write_scene
+from workbench.assembly import load_model
 from workbench.data import Dataset
 from workbench.errors import DataError, RecipeError, RunError
 from workbench.models import load_backbone
@@ -92,7 +93,7 @@ def test_a_backbone_of_several_runs_is_in_memory_once(runs: dict[str, Run]) -> N
 
 def test_linear_probes_run_their_backbone_once_a_window(
         runs: dict[str, Run], scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = [open_trained(runs[name], "cpu").models[0] for name in ("probe", "unet")]
+    models = [load_model(runs[name], device="cpu") for name in ("probe", "unet")]
     passes = []
     for model in models:
         model.backbone.register_forward_pre_hook(lambda module, _: passes.append(module))
@@ -122,7 +123,7 @@ def test_runs_that_cannot_be_compared_are_refused_by_name(
         pass
     with pytest.raises(RunError, match=r"'lora' and 'lakes'.*classes differ.*water; field, lake"):
         predict([runs["lora"], Run(tmp_path / "lakes")], scene, device="cpu")
-    fewer = open_trained(runs["lora"], "cpu").models[0]
+    fewer = load_model(runs["lora"], device="cpu")
     fewer.description = replace(fewer.description, bands=fewer.description.bands[:2])
     with pytest.raises(RunError, match=r"'lora' and 'model 1'.*bands differ .*; BLUE, GREEN\)"):
         predict([runs["lora"], fewer], scene, device="cpu")
@@ -141,7 +142,7 @@ def test_a_prediction_of_several_runs_is_written_run_by_run(
 
 
 def test_models_of_other_windows_need_one_said(runs: dict[str, Run], scene: Path) -> None:
-    models = [open_trained(runs[name], "cpu").models[0] for name in ("lora", "probe")]
+    models = [load_model(runs[name], device="cpu") for name in ("lora", "probe")]
     models[1].description = replace(models[1].description, image_size=24)
     with pytest.raises(RecipeError, match=r"model 0 32, model 1 24 pixels.*window=32"):
         predict(models, scene)

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
-
-from workbench.assembly import Model, ModelDescription, load_model, select_device
+from workbench.assembly import Model, ModelDescription, select_device
 from workbench.errors import RunError
+from workbench.prediction.kept import kept_model
 from workbench.prediction.sources import Needs
 from workbench.runs import Run
 
@@ -52,7 +51,6 @@ def open_trained(runs: Run | Model | Iterable[Run | Model], device: str) -> Trai
         return _from_run(runs, device)
     if hasattr(runs, "description"):
         return _from_model(runs, device)
-    pool: dict[tuple[Any, ...], list[Tensor]] = {}
     members: list[Trained] = []
     names: list[str] = []
     for number, entry in enumerate(runs):
@@ -60,15 +58,13 @@ def open_trained(runs: Run | Model | Iterable[Run | Model], device: str) -> Trai
         name = entry.name if isinstance(entry, Run) else f"model {number}"
         if members:
             _require_comparable(names[0], members[0], name, member)
-        if isinstance(entry, Run):
-            _share(member.models[0], pool)
         members.append(member)
         names.append(name)
     return _together(members, names)
 
 
 def _from_run(run: Run, device: str) -> Trained:
-    info, model = run.info, load_model(run, device=device)
+    info, model = run.info, kept_model(run, device)
     needs = Needs(model.description.bands, info.stored_bands, info.scale, info.offset,
                   info.nodata, info.gsd_m)
     facts = {"run": run.name, "checkpoint": "best", "simulated": int(info.simulated)}
@@ -116,19 +112,3 @@ def _facts(member: Trained) -> dict[str, list[str]]:
         "stored bands": [str(band) for band in needs.stored_bands],
         "units": [f"scale {needs.scale:g}", f"offset {needs.offset:g}", f"nodata {needs.nodata}"],
     }
-
-
-def _share(model: Model, pool: dict[tuple[Any, ...], list[Tensor]]) -> None:
-    """Let a model use the tensors of the pool that are bit for bit its own, and add the others.
-
-    A backbone that several runs adapt is then in memory once, whatever their methods: LoRA keeps
-    all of it beside its own layers, BitFit all but the biases.
-    """
-    for weight in model.parameters():
-        alike = pool.setdefault((weight.shape, weight.dtype, weight.device), [])
-        for known in alike:
-            if known.equal(weight):
-                weight.data = known.data
-                break
-        else:
-            alike.append(weight)
