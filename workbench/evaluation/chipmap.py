@@ -64,7 +64,7 @@ def chip_map(runs: Run | Iterable[Run], chip: str, *, around: int = 1,
         raise RunError("Two of the runs have the same name, so a map could not tell them apart. "
                        "Rename the folder of one of them.")
     found = read_chip_map(split.dataset, answers, chip, around=around, among=list(among))
-    return found.isel(run=0, drop=True) if isinstance(runs, Run) else found
+    return found.isel(run=0) if isinstance(runs, Run) else found
 
 
 def read_chip_map(data: Dataset, answers: Mapping[str, Answers], chip: str, *, around: int = 1,

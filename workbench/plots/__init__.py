@@ -80,4 +80,4 @@ def _suiting(source: Any) -> Plot:
     )
 
 
-from workbench.plots import chips, curves, diagram, map, preview, regions, world  # noqa: E402, F401  (each file registers its plot)
+from workbench.plots import chip_map, chips, curves, diagram, map, preview, regions, world  # noqa: E402, F401  (each file registers its plot)

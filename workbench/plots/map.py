@@ -43,14 +43,14 @@ def draw(table: MapTable, figure: Figure) -> None:
         axes.imshow(picture, interpolation="nearest")
         axes.set_title(title)
         style.image_axes(axes)
-    _scale_bar(grid[0], table.metres)
+    draw_scale_bar(grid[0], table.metres)
     handles = [Patch(facecolor=colour, label=name) for name, colour in table.entries]
     figure.legend(handles=handles, loc="outside lower left", ncols=5, handlelength=1,
                   handleheight=1, columnspacing=1.4)
     grid[-1].set_xlabel(table.place, loc="right", fontsize=8.5)
 
 
-def _scale_bar(axes: Axes, metres: float) -> None:
+def draw_scale_bar(axes: Axes, metres: float) -> None:
     """Draw a bar of a round length, at most a quarter of the width, just under the picture."""
     look = style.current()
     length = round_length(metres / 4)
@@ -142,8 +142,8 @@ def _size(table: MapTable) -> tuple[float, float]:
 
 
 def suits(source: Any) -> bool:
-    """What `wb.predict` returns."""
-    return isinstance(source, xr.Dataset) and "class" in source
+    """What `wb.predict` returns; a chip's ground, which has an image too, has its own plot."""
+    return isinstance(source, xr.Dataset) and "class" in source and "image" not in source
 
 
 PLOTS.add("map", Plot(data, draw, _size, suits))
