@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from workbench.runs import Run, list_runs, open_run
     from workbench.schedules import Cosine, Plateau
     from workbench.training.features import clear_features
+    from workbench.widgets.comparing import compare_map
     from workbench.widgets.configure import configure
     from workbench.widgets.dashboard import dashboard
 
@@ -80,6 +81,7 @@ _NAMES = {
     "workbench.evaluation.maps": ("error_map", "disagreement_map", "confidence_map"),
     "workbench.prediction": ("predict", "to_cog"),
     "workbench.plots": ("plot",),
+    "workbench.widgets.comparing": ("compare_map",),
     "workbench.widgets.configure": ("configure",),
     "workbench.widgets.dashboard": ("dashboard",),
     "workbench.checkup": ("doctor",),
@@ -100,7 +102,7 @@ __all__ = [
     "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "chip_map", "error_map", "disagreement_map", "confidence_map",
-    "predict", "to_cog", "plot", "configure", "dashboard",
+    "predict", "to_cog", "plot", "compare_map", "configure", "dashboard",
     "doctor", "clear_features", "errors",
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from PIL import Image
 from rasterio.warp import transform
 
 from workbench.errors import GridError
-from workbench.plots.webmap import class_overlay, image_overlay, pixel_at
+from workbench.plots.webmap import class_overlay, image_overlay, outline, pixel_at
 
 COLORS = ("#d9c9a3", "#1f78b4", "#33a02c")
 BOLIVIA = Affine(30, 0, 300_000, 0, -30, 8_700_000)  # UTM 20 S
@@ -121,3 +121,15 @@ def test_a_raster_without_a_crs_is_refused_with_the_remedy():
 def test_the_pole_is_refused():
     with pytest.raises(GridError, match=r"latitude 90.*ends at ±85.05"):
         image_overlay(np.zeros((4, 4, 3), np.uint8), Affine(100, 0, 0, 0, -100, 0), "EPSG:3413")
+
+
+def test_the_outline_of_a_window_lies_where_the_picture_has_it():
+    (south, west), (north, east) = class_overlay(np.zeros((64, 64)), FIJI, "EPSG:32760",
+                                                 COLORS).bounds
+    whole = outline((0, 64), (0, 64), (64, 64), FIJI, "EPSG:32760")
+    assert min(lon for _, lon in whole) == pytest.approx(west, abs=1e-4)
+    assert max(lon for _, lon in whole) == pytest.approx(east, abs=1e-4)
+    assert {round(lat, 3) for lat, _ in whole} == {round(south, 3), round(north, 3)}
+    lat, lon = outline((3, 4), (60, 61), (64, 64), FIJI, "EPSG:32760")[0]
+    assert lon > 180
+    assert pixel_at(lat - 1e-5, lon + 1e-5, FIJI, "EPSG:32760") == (3, 60)

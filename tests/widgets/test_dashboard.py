@@ -14,7 +14,7 @@ from workbench.errors import DataError, RunError
 from workbench.events import RunFinished, WarningRaised
 from workbench.runs import control
 from workbench.runs.lock import writing
-from workbench.widgets import board, dashboard
+from workbench.widgets import board, cells, dashboard
 from workbench.widgets.board import BUDGET, Board, Feed
 from workbench.widgets.following import Follower
 
@@ -47,7 +47,7 @@ def kernel(displayed, monkeypatch):
     """Say which run of which cell is under way."""
     shell = dashboard.get_ipython()
     shell.kernel = type("Kernel", (), {})()
-    monkeypatch.setattr(dashboard, "_in_cells", {})
+    monkeypatch.setattr(cells, "_shown", {})
 
     def cell(name: str, execution: str) -> None:
         shell.kernel.get_parent = lambda: {"metadata": {"cellId": name},

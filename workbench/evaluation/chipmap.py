@@ -16,27 +16,31 @@ from workbench.data import Dataset
 from workbench.data.sample import Sample
 from workbench.errors import RunError
 from workbench.evaluation.answers import Answer, Answers
+from workbench.evaluation.comparison import Comparison
 from workbench.prediction.grid import raster_grid
 from workbench.prediction.result import NODATA, dataset
 from workbench.runs import Run
 
+# Chips that show enough ground by themselves, in pixels: nine of them would be long in coming.
+_WIDE = 256
 # Rounding of coordinates, not another grid.
 _SAME_PIXELS = 0.01
 # Chips that say not where they are lie here: off Africa, where longitude and latitude are 0.
 NOWHERE = CRS.from_epsg(3857)
 
 
-def chip_map(runs: Run | Iterable[Run], chip: str, *, around: int = 1,
+def chip_map(runs: Run | Iterable[Run] | Comparison, chip: str, *, around: int | None = None,
              among: Iterable[str] | None = None) -> xr.Dataset:
     """Return the ground around a chip: image, label, and what each run makes of every pixel.
 
     What runs answer is kept in their folders (`predictions/chips`), so it is computed once.
 
     Args:
-        runs: One or several runs on the same dataset; that of the first is read.
+        runs: One or several runs on the same dataset, or their comparison; the dataset of the
+            first is read.
         chip: Id of a chip of that dataset.
         around: How many chips' sides are shown around it, where neighbours lie on its grid and
-            have its date.
+            have its date; by default one, and none where chips are wider than 256 pixels.
         among: Neighbours are chosen from these; by default from the chips that were not trained
             on.
 
@@ -53,23 +57,47 @@ def chip_map(runs: Run | Iterable[Run], chip: str, *, around: int = 1,
         BandError: The dataset lacks a band that a run needs.
         DataError: A chip cannot be read.
     """
-    several = [runs] if isinstance(runs, Run) else list(runs)
-    if not several:
-        raise RunError("There is nothing to look at: pass runs, such as wb.list_runs().")
-    split = several[0].split
+    named = shown_runs(runs) if isinstance(runs, Comparison) else _by_name(
+        [runs] if isinstance(runs, Run) else list(runs))
+    split = next(iter(named.values())).split
     if among is None:
         among = [*split.test, *split.held_out]
-    answers = {run.name: Answers(run, split.dataset) for run in several}
-    if len(answers) < len(several):
-        raise RunError("Two of the runs have the same name, so a map could not tell them apart. "
-                       "Rename the folder of one of them.")
+    answers = {name: Answers(run, split.dataset) for name, run in named.items()}
     found = read_chip_map(split.dataset, answers, chip, around=around, among=list(among))
     return found.isel(run=0) if isinstance(runs, Run) else found
 
 
-def read_chip_map(data: Dataset, answers: Mapping[str, Answers], chip: str, *, around: int = 1,
-                  among: Sequence[str]) -> xr.Dataset:
+def shown_runs(comparison: Comparison) -> dict[str, Run]:
+    """Return the run that answers for each line of a comparison: that of its first seed.
+
+    Raises:
+        RunError: All lines are scores that came without their runs.
+    """
+    named = {entry.name: entry.runs[0] for entry in comparison.entries
+             if entry.runs and entry.runs[0] is not None}
+    if not named:
+        raise RunError(
+            "These scores came without their runs, so there are no pixels to show. Compare the "
+            "runs themselves: wb.compare([wb.open_run('runs/…'), …])."
+        )
+    return named
+
+
+def _by_name(runs: Sequence[Run]) -> dict[str, Run]:
+    if not runs:
+        raise RunError("There is nothing to look at: pass runs, such as wb.list_runs().")
+    named = {run.name: run for run in runs}
+    if len(named) < len(runs):
+        raise RunError("Two of the runs have the same name, so a map could not tell them apart. "
+                       "Rename the folder of one of them.")
+    return named
+
+
+def read_chip_map(data: Dataset, answers: Mapping[str, Answers], chip: str, *,
+                  around: int | None = None, among: Sequence[str]) -> xr.Dataset:
     """Return what `chip_map` does, from answers that are kept from chip to chip."""
+    if around is None:
+        around = int(max(data.info.chip_shape) <= _WIDE)
     for name, asked in answers.items():
         own = [entry.name for entry in asked.run.classes]
         if own != [entry.name for entry in data.classes]:

@@ -112,6 +112,26 @@ def pixel_at(lat: float, lon: float, grid: Affine, crs: CRS | str) -> tuple[int,
     return math.floor(row), math.floor(column)
 
 
+def outline(rows: tuple[int, int], columns: tuple[int, int], shape: tuple[int, int], grid: Affine,
+            crs: CRS | str) -> list[Point]:
+    """Return latitude and longitude of the corners of a window, where the raster's picture has it.
+
+    Args:
+        rows: First row and the one after the last.
+        columns: First column and the one after the last.
+        shape: Rows and columns of the raster.
+        grid: From columns and rows to coordinates of `crs`.
+        crs: Where the pixels are.
+    """
+    corners = [grid @ (column, row) for column, row in (
+        (columns[0], rows[0]), (columns[1], rows[0]), (columns[1], rows[1]),
+        (columns[0], rows[1]))]
+    lons, lats = transform(crs, "EPSG:4326", *map(list, zip(*corners, strict=True)))
+    middle, _ = _centre(*shape, grid, crs)
+    return [(lat, middle + (lon - middle + 180) % 360 - 180)
+            for lon, lat in zip(lons, lats, strict=True)]
+
+
 @dataclass(frozen=True)
 class _Target:
     """The grid of a picture."""

@@ -85,6 +85,8 @@ def new_map(*, bounds: Bounds | None = None, height: str = "480px",
             basemap=ground, prefer_canvas=True, attribution_control=tiles, draw_control=False,
             fullscreen_control=False, toolbar_control=False, scale_control=False,
             panes={name: {"zIndex": order} for name, order in layers.items()})
+    # It would come to the front with a control of its own, and be made anew with every layer.
+    del chart._layer_manager_widget
     chart.layers[0].name = "OpenStreetMap" if tiles else "background"
     chart.add(ipyleaflet.ScaleControl(position="bottomleft", imperial=False))
     chart.add(ipyleaflet.GeoJSON(

@@ -17,6 +17,7 @@ from workbench.runs import Run, RunList, open_run
 from workbench.runs.lock import is_live
 from workbench.runs.preview import PREVIEW
 from workbench.widgets.board import Board
+from workbench.widgets.cells import take_the_place
 from workbench.widgets.following import Follower, Line
 from workbench.widgets.picture import drawn, summary
 from workbench.widgets.tiles import tiles
@@ -28,8 +29,6 @@ PICTURE_EVERY_S = 20.0
 _SHARE = 0.02
 
 AnyRun = Run | str | Path
-# What stands in a cell goes when the cell is run again: its cell and that run of it.
-_in_cells: dict[str, tuple[str, list[Dashboard]]] = {}
 
 
 def dashboard(runs: AnyRun | Sequence[AnyRun]) -> Dashboard:
@@ -131,7 +130,7 @@ class Dashboard:
         if shell is None or not hasattr(shell, "kernel"):
             print(repr(self))
             return
-        self._take_the_place(shell.kernel.get_parent())
+        take_the_place(self)
         DisplayHandle().display(self.widget)
         self._still = DisplayHandle()
         self._draw(self._still.display)
@@ -139,19 +138,6 @@ class Dashboard:
             self._thread = threading.Thread(target=self._follow, name="workbench-dashboard",
                                             daemon=True)
             self._thread.start()
-
-    def _take_the_place(self, request: dict[str, Any]) -> None:
-        """Close what an earlier run of the same cell showed."""
-        cell = request.get("metadata", {}).get("cellId")
-        if cell is None:
-            return
-        asked = request["header"]["msg_id"]
-        before, shown = _in_cells.get(cell, (asked, []))
-        if before != asked:
-            for board in shown:
-                board.close()
-            shown = []
-        _in_cells[cell] = (asked, [*shown, self])
 
     def _follow(self) -> None:
         more = True

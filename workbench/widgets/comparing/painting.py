@@ -1,0 +1,82 @@
+"""From a chip and the name of a layer to pictures and a legend, each made once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from html import escape
+
+import numpy as np
+import xarray as xr
+
+from workbench.evaluation.atlas import Atlas
+from workbench.plots.chip_map import FALSE_COLOUR, IMAGE, Layer, layer
+from workbench.plots.webmap import Overlay, outline
+from workbench.prediction.grid import array_grid
+from workbench.widgets.basemap import Bounds
+from workbench.widgets.comparing.pair import Corners
+
+# Pictures that are kept: those of a dozen chips.
+_KEPT = 96
+
+
+class Painter:
+    """Makes the pictures of an atlas for the two maps."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas = atlas
+        self._made: OrderedDict[tuple[str, str], tuple[Layer, Overlay]] = OrderedDict()
+
+    def side(self, chip: str, name: str) -> tuple[Overlay, Overlay | None, str]:
+        """Return the image of a chip, the layer to lay over it, and its legend."""
+        if name in (IMAGE, FALSE_COLOUR):
+            return self._made_once(chip, name)[1], None, ""
+        _, image = self._made_once(chip, IMAGE)
+        shown, overlay = self._made_once(chip, name)
+        return image, overlay, legend(shown)
+
+    def _made_once(self, chip: str, name: str) -> tuple[Layer, Overlay]:
+        key = chip, name
+        if key not in self._made:
+            ground = self._atlas.ground(chip)
+            shown = layer(ground, name)
+            self._made[key] = shown, shown.overlay(ground)
+            while len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
+
+
+def legend(shown: Layer) -> str:
+    """Return the colours of a layer and what they mean, as HTML."""
+    items = "".join(
+        f'<span><i class="wb-swatch{" wb-clear" if place == shown.quiet else ""}" '
+        f'style="background:{color}"></i>{escape(name)}</span>'
+        for place, (name, color) in enumerate(shown.entries))
+    return f'<div class="wb-legend">{items}</div>'
+
+
+def chip_corners(ground: xr.Dataset) -> Corners:
+    """Return latitude and longitude of the corners of the chip that a ground lies around."""
+    own = ground["chip"].values == 0
+    rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
+    return corners(ground, (int(rows[0]), int(rows[-1]) + 1),
+                   (int(columns[0]), int(columns[-1]) + 1))
+
+
+def all_corners(ground: xr.Dataset) -> Corners:
+    """Return latitude and longitude of the corners of a whole ground."""
+    return corners(ground, (0, ground.sizes["y"]), (0, ground.sizes["x"]))
+
+
+def corners(ground: xr.Dataset, rows: tuple[int, int], columns: tuple[int, int]) -> Corners:
+    """Return latitude and longitude of the corners of a window of a ground."""
+    grid = array_grid(ground)
+    return outline(rows, columns, (grid.height, grid.width), grid.transform, grid.crs)
+
+
+def around(places: Corners, air: float = 0.02) -> Bounds:
+    """Return the box round corners, with a share of its size as air on each side."""
+    lats, lons = zip(*places, strict=True)
+    high, wide = air * (max(lats) - min(lats)), air * (max(lons) - min(lons))
+    return (min(lons) - wide, max(min(lats) - high, -90.0), max(lons) + wide,
+            min(max(lats) + high, 90.0))

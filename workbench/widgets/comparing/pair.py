@@ -1,0 +1,136 @@
+"""Two maps of one place, linked, or one with a swipe: each side shows a layer over the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipyleaflet
+import ipywidgets as widgets
+
+from workbench.plots.webmap import Overlay
+from workbench.widgets.basemap import Bounds, fit, new_map
+from workbench.widgets.overlays import layer
+
+SIDES = ("left", "right")
+# A swipe clips panes, so each picture needs one of its own; the classes lie over the image.
+PANES = {"wb-left": 350, "wb-left-classes": 351, "wb-right": 352, "wb-right-classes": 353}
+HEIGHT = "400px"
+# One pixel that nobody sees: an empty address would make the browser ask for the page itself.
+NOTHING = Overlay("data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==",
+                  ((0.0, 0.0), (1e-6, 1e-6)))
+_CHOSEN = "#d5006d"
+_FRAME = {"color": "#ffffff", "weight": 1, "fill": False, "dash_array": "6 5", "opacity": 0.9}
+
+Corners = list[tuple[float, float]]
+
+
+class Pair:
+    """Two maps that move together.
+
+    Args:
+        bounds: What they show first.
+        clicked: Called with latitude and longitude of a click.
+
+    Attributes:
+        box: The maps beside each other.
+        opacity: A slider for the classes, which the browser applies by itself.
+    """
+
+    def __init__(self, bounds: Bounds, clicked: Callable[[float, float], object]) -> None:
+        self.maps = [new_map(bounds=bounds, height=HEIGHT, panes=PANES) for _ in SIDES]
+        self.opacity = widgets.FloatSlider(
+            value=0.8, min=0, max=1, step=0.05, description="opacity", readout=False,
+            continuous_update=True, layout={"width": "150px"},
+            style={"description_width": "52px"}, tooltip="How much of the image the classes hide")
+        self._images = [layer(NOTHING, name=f"{side} image", pane=f"wb-{side}") for side in SIDES]
+        self._classes = [layer(NOTHING, name=f"{side} layer", pane=f"wb-{side}-classes",
+                               opacity=self.opacity.value) for side in SIDES]
+        for chart, *pictures in zip(self.maps, self._images, self._classes, strict=True):
+            for picture in pictures:
+                chart.add(picture)
+            chart.on_interaction(lambda **event: _heard(clicked, **event))
+        for name in ("center", "zoom"):
+            widgets.jslink((self.maps[0], name), (self.maps[1], name))
+        for picture in self._classes:
+            widgets.jslink((self.opacity, "value"), (picture, "opacity"))
+        self._frame = ipyleaflet.Polygon(locations=[], name="chip", **_FRAME)
+        # A pixel may be too small to be seen, so a ring is drawn round it.
+        self._pixel = [ipyleaflet.Polygon(locations=[], name="pixel", color=_CHOSEN, weight=2,
+                                          fill=False),
+                       *(ipyleaflet.CircleMarker(radius=11, color=color, weight=weight, fill=False,
+                                                 name="ring")
+                         for color, weight in (("#ffffff", 4), (_CHOSEN, 2)))]
+        self._split: ipyleaflet.SplitMapControl | None = None
+        self._columns = [widgets.VBox([chart], layout={"flex": "1 1 0", "min_width": "0"})
+                         for chart in self.maps]
+        self.box = widgets.HBox(self._columns, layout={"width": "100%"})
+        self.box.add_class("wb-pair")
+
+    @property
+    def swiping(self) -> bool:
+        """Whether one map shows both sides."""
+        return self._split is not None
+
+    def paint(self, side: str, image: Overlay, classes: Overlay | None) -> None:
+        """Show an image on one side, and classes over it."""
+        place = SIDES.index(side)
+        for picture, overlay in ((self._images[place], image),
+                                 (self._classes[place], classes or NOTHING)):
+            with picture.hold_sync():
+                picture.url, picture.bounds = overlay.url, overlay.bounds
+
+    def fit(self, bounds: Bounds) -> None:
+        """Fly to bounds; the other map follows in the browser."""
+        fit(self.maps[0], bounds)
+
+    def swipe(self, on: bool) -> None:
+        """Show both sides in one map with a handle, or each in its own."""
+        if on == self.swiping:
+            return
+        chart, pictures = self.maps[0], [[self._images[place], self._classes[place]]
+                                         for place in (0, 1)]
+        if self._split is not None:
+            chart.remove(self._split)
+            self._split = None
+            for picture in pictures[1]:
+                chart.remove(picture)
+        else:
+            for picture in pictures[1]:
+                chart.add(picture)
+            self._split = ipyleaflet.SplitMapControl(left_layer=pictures[0],
+                                                     right_layer=pictures[1])
+            chart.add(self._split)
+        self._columns[1].layout.display = "none" if on else ""
+
+    def frame(self, corners: Corners) -> None:
+        """Draw the outline of a chip on both maps."""
+        self._frame.locations = corners
+        self._lay(self._frame)
+
+    def mark(self, corners: Corners) -> None:
+        """Draw the outline of a pixel on both maps, with a ring round it; none takes it away."""
+        if not corners:
+            for chart in self.maps:
+                chart.layers = tuple(one for one in chart.layers if one not in self._pixel)
+            return
+        self._pixel[0].locations = corners
+        middle = tuple(sum(values) / len(corners) for values in zip(*corners, strict=True))
+        for ring in self._pixel[1:]:
+            ring.location = middle
+        self._lay(*self._pixel)
+
+    def _lay(self, *layers: ipyleaflet.Layer) -> None:
+        for chart in self.maps:
+            if new := [one for one in layers if one not in chart.layers]:
+                chart.layers = (*chart.layers, *new)
+
+    def close(self) -> None:
+        """Take the maps away."""
+        for chart in self.maps:
+            chart.close()
+
+
+def _heard(clicked: Callable[[float, float], object], **event: Any) -> None:
+    if event.get("type") == "click":
+        clicked(*event["coordinates"])
