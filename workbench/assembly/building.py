@@ -207,11 +207,12 @@ def _equip(
         adapter = recipe.peft.apply(backbone)
     if recipe.gradient_checkpointing and adapter.trains_backbone:
         require_sections(backbone)
+    kind = DECODERS[recipe.decoder]
     options = decoder_options or find_facts(recipe.backbone).decoders.get(recipe.decoder, {})
+    if kind.sees_image:
+        options = {"num_bands": len(backbone.bands) * backbone.num_frames, **options}
     with _seeded(recipe.seed):
-        decoder = DECODERS[recipe.decoder](
-            backbone.num_features, backbone.strides, num_classes, **options
-        )
+        decoder = kind(backbone.num_features, backbone.strides, num_classes, **options)
     return adapter, decoder
 
 

@@ -105,7 +105,11 @@ class Segmenter(nn.Module):
         padded, _, _ = pad_to_multiple(self.normalize(image), self.backbone.size_multiple)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_backbone):
             wanted = self.decoder.blocks if blocks is None else blocks
-            return self.backbone(padded, time, location, blocks=wanted)
+            maps = self.backbone(padded, time, location, blocks=wanted)
+        if blocks is None and self.decoder.sees_image:
+            # Bands come first: an input layer may add an index of its own. Frames are channels.
+            maps = [*maps, padded[:, : len(bands)].flatten(1, -3)]
+        return maps
 
     def decode(self, features: Sequence[Tensor], size: Sequence[int]) -> Tensor:
         """Return logits ``(B, K, y, x)`` float32 from what `features` returns.

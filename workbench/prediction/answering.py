@@ -67,9 +67,14 @@ def _same_features(models: Sequence[Model]) -> list[list[int]]:
 
 
 def _features_key(model: Model) -> str | None:
-    """Return what decides the features of a linear probe; None for what adapts its backbone."""
+    """Return what decides the features of a linear probe; None for what adapts its backbone.
+
+    A decoder that sees the image too answers alone: its features are not blocks only.
+    """
     said = model.description
     if not isinstance(getattr(said.recipe, "peft", None), LinearProbe) or not said.weights_hash:
+        return None
+    if isinstance(model, Segmenter) and model.decoder.sees_image:
         return None
     return repr((said.recipe.backbone, said.recipe.coords, said.weights_hash, said.weights_bands,
                  said.architecture, said.bands, said.mean, said.std, said.image_size,

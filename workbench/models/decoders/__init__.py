@@ -19,10 +19,13 @@ class Decoder(nn.Module):
 
     Attributes:
         summary: One sentence on what it does.
+        sees_image: Whether it takes the normalised bands ``(B, C, H, W)`` too, as a last map; it is
+            then made with the option `num_bands`.
         blocks: Which of the backbone's feature maps it takes.
     """
 
     summary: ClassVar[str]
+    sees_image: ClassVar[bool] = False
     blocks: tuple[int, ...]
 
     def __init__(
@@ -31,7 +34,7 @@ class Decoder(nn.Module):
         super().__init__()
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Return scores ``(B, K, h, w)`` from the feature maps of `blocks`."""
+        """Return scores ``(B, K, h, w)`` from what `Segmenter.features` returns."""
         raise NotImplementedError
 
 

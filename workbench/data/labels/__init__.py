@@ -1,0 +1,8 @@
+"""Labels drawn on a raster: points and polygons with a class, in a GeoPackage beside it."""
+
+from __future__ import annotations
+
+from workbench.data.labels.imagery import Imagery
+from workbench.data.labels.labels import Labels
+
+__all__ = ["Imagery", "Labels"]
