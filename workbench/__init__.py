@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from workbench.catalog.fetching import download
     from workbench.checkup import doctor
     from workbench.data import Dataset, Split, concat, load
+    from workbench.data.labels import Labels
     from workbench.estimation import Estimate, estimate
     from workbench.evaluation import Comparison, Scores, compare, evaluate
     from workbench.evaluation.chipmap import chip_map
     from workbench.evaluation.maps import confidence_map, disagreement_map, error_map
     from workbench.fitting import fit, launch, resume
+    from workbench.labelling import fit_labels
     from workbench.losses import CrossEntropy, Dice, Focal
     from workbench.paper import paper_recipe, paper_scores
     from workbench.peft import (
@@ -60,6 +62,8 @@ _NAMES = {
     "workbench.catalog": ("open_catalog", "Catalog", "Collection"),
     "workbench.catalog.fetching": ("download",),
     "workbench.data": ("load", "Dataset", "Split", "concat"),
+    "workbench.data.labels": ("Labels",),
+    "workbench.labelling": ("fit_labels",),
     "workbench.paper": ("paper_recipe", "paper_scores"),
     "workbench.recipe": ("Recipe", "SpectralIndex", "baselines"),
     "workbench.losses": ("CrossEntropy", "Focal", "Dice"),
@@ -92,7 +96,7 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "open_catalog", "Catalog", "Collection", "download",
-    "load", "Dataset", "Split", "concat",
+    "load", "Dataset", "Split", "concat", "Labels", "fit_labels",
     "Recipe", "SpectralIndex", "baselines", "paper_recipe", "paper_scores",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",

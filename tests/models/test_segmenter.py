@@ -31,7 +31,9 @@ def backbone(name: str, **more: int) -> Backbone:
 
 def segmenter(name: str, decoder: str = "unet", **more: int) -> Segmenter:
     net = backbone(name, **more)
-    head = DECODERS[decoder](net.num_features, net.strides, 3, **SMALL_DECODERS[decoder])
+    options = {"num_bands": len(net.bands) * net.num_frames} if decoder == "pixelwise" else \
+        SMALL_DECODERS[decoder]
+    head = DECODERS[decoder](net.num_features, net.strides, 3, **options)
     return Segmenter(Normalize([0.1] * 6, [0.2] * 6), net, head).eval()
 
 

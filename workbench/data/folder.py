@@ -117,8 +117,11 @@ def index_opened(scenes: Sequence[Scene], bad: dict[str, str], facts: Facts,
     chips, bad_chips, outside = index_scenes(scenes, info, polygons)
     bad = bad | bad_chips
     _need_one(chips, bad | outside)
-    if bad:
-        _warn(bad, len(chips) + len(bad))
+    # A scene that is labelled in places, cut into chips, has chips without a label: no news.
+    told = {chip: reason for chip, reason in bad.items()
+            if facts.chip_size is None or not reason.startswith("no label:")}
+    if told:
+        _warn(told, len(chips) + len(bad))
     return info, chips, bad | outside
 
 

@@ -90,7 +90,8 @@ def gather(labels: Labels, model: KeptFeatures, windows: Windows, device: torch.
             with torch.inference_mode():
                 vectors = model.vectors(torch.from_numpy(image)[None].to(device))[0]
                 parts.append((vectors[:, y, x].T.double().cpu(), inside, weight[y, x]))
-                around.append(vectors[:, ::_AROUND_STEP, ::_AROUND_STEP].flatten(1).T.double().cpu())
+                some = vectors[:, ::_AROUND_STEP, ::_AROUND_STEP]
+                around.append(some.flatten(1).T.double().cpu())
     progress(len(corners), len(corners))
     if not parts:
         none = torch.empty(0, sum(model.decoder.groups), dtype=torch.float64)

@@ -105,10 +105,7 @@ class LabelProbe:
             )
         scale = scaling(drawn.around, model.decoder.groups)
         weight, bias = solve(drawn.vectors, drawn.kinds, drawn.counts, len(classes), scale)
-        head = model.decoder.head
-        with torch.no_grad():
-            head.weight.copy_(weight[:, :, None, None])
-            head.bias.copy_(bias)
+        model.decoder.set_head(weight, bias)
         return model
 
     def predict(self, model: KeptFeatures, area: Area | None = None,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import geopandas
 import numpy as np
@@ -15,8 +14,7 @@ import rasterio
 import shapely
 
 from workbench.data.dataset import Dataset
-from workbench.data.folder import ChipWarning
-from workbench.data.info import ClassInfo, Classes, parse_classes
+from workbench.data.info import Classes, ClassInfo, parse_classes
 from workbench.data.labels import geopackage
 from workbench.data.labels.burning import Covered, covered
 from workbench.data.labels.imagery import Imagery, open_imagery
@@ -25,7 +23,7 @@ from workbench.errors import DataError, LabelError, unknown_name
 from workbench.reprs import html_card
 from workbench.storage import atomic_file
 
-Shape = shapely.Geometry | Mapping[str, Any] | tuple[float, float]
+Shape: TypeAlias = shapely.Geometry | Mapping[str, Any] | tuple[float, float]
 NO_LABEL = 255
 
 
@@ -200,14 +198,11 @@ class Labels:
         mask = self.path.with_name(f".{self.path.stem}-{digest[:12]}.tif")
         if not mask.exists():
             self.write_mask(mask)
-        with warnings.catch_warnings():
-            # That most chips of a sparse mask have no label is no news.
-            warnings.filterwarnings("ignore", r".*left out \(\d+ no label\)", ChipWarning)
-            return Dataset.from_folder(
-                imagery.path, mask, bands=imagery.stored_bands, classes=self.classes,
-                region={stem: stem}, chip_size=chip_size, scale=imagery.scale,
-                offset=imagery.offset, nodata=imagery.nodata, no_label=NO_LABEL, name=name or stem,
-            )
+        return Dataset.from_folder(
+            imagery.path, mask, bands=imagery.stored_bands, classes=self.classes,
+            region={stem: stem}, chip_size=chip_size, scale=imagery.scale, offset=imagery.offset,
+            nodata=imagery.nodata, no_label=NO_LABEL, name=name or stem,
+        )
 
     def save(self) -> None:
         """Write the GeoPackage; every change does this by itself.
@@ -306,7 +301,7 @@ def _joined(saved: Sequence[ClassInfo], given: Classes | None, path: Path
         return tuple(saved)
     classes, values = parse_classes(given)
     if values != tuple(range(len(classes))) or len(classes) >= NO_LABEL:
-        raise LabelError("Classes of labels are counted 0, 1, 2, … up to 253: pass a list of names.")
+        raise LabelError("Classes of labels are counted 0, 1, 2, … up to 254: pass their names.")
     names, before = [entry.name for entry in classes], [entry.name for entry in saved]
     if len(set(names)) < len(names):
         raise LabelError(f"classes={names} names a class twice.")

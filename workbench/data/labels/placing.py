@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import shapely
 import shapely.geometry
 from pyproj.exceptions import CRSError
+from shapely.errors import ShapelyError
 
 from workbench.data.labels.imagery import Imagery
 from workbench.errors import GridError, LabelError
@@ -38,17 +40,15 @@ def _geometry(shape: Any) -> shapely.Geometry:
     if isinstance(shape, Mapping):
         try:
             shape = shapely.geometry.shape(shape.get("geometry", shape))
-        except (KeyError, ValueError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, ShapelyError) as error:
             raise LabelError(f"A label's shape is no GeoJSON geometry: {error}.") from error
     elif isinstance(shape, (tuple, list)) and len(shape) == 2:
-        try:
+        with contextlib.suppress(TypeError, ValueError):
             shape = shapely.Point(*map(float, shape))
-        except (TypeError, ValueError):
-            pass
     if not isinstance(shape, shapely.Geometry):
         raise LabelError(
-            f"A label's shape is a shapely geometry, GeoJSON or a pair (longitude, latitude), not "
-            f"{shape!r}."
+            "A label's shape is a shapely geometry, GeoJSON or a pair (longitude, latitude), "
+            f"not {shape!r}."
         )
     if shape.is_empty or not np.isfinite(shape.bounds).all():
         raise LabelError("A label's shape is empty: draw at least a point, with finite coordinates.")

@@ -48,6 +48,13 @@ class PixelwiseDecoder(Decoder):
         scores = F.conv2d(last, context, self.head.bias)
         return _resized(scores, image) + F.conv2d(_with_size(image), own)
 
+    @torch.no_grad()
+    def set_head(self, weight: Tensor, bias: Tensor) -> None:
+        """Take over a layer that was solved elsewhere: ``(K, N)`` and ``(K,)`` on `vectors`."""
+        assert self.head.bias is not None
+        self.head.weight.copy_(weight[:, :, None, None])
+        self.head.bias.copy_(bias)
+
     def vectors(self, features: Sequence[Tensor]) -> Tensor:
         """Return what the layer is applied to in each pixel, ``(B, D + 2 C, H, W)``."""
         last, image = features
