@@ -51,7 +51,7 @@ def _geometry(shape: Any) -> shapely.Geometry:
             f"not {shape!r}."
         )
     if shape.is_empty or not np.isfinite(shape.bounds).all():
-        raise LabelError("A label's shape is empty: draw at least a point, with finite coordinates.")
+        raise LabelError("A label's shape is empty or not finite: draw at least a point.")
     # An outline that crosses itself, as a shaky hand draws it, means what it encloses.
     return shape if shape.is_valid else shapely.make_valid(shape)
 
