@@ -99,8 +99,10 @@ class Recipe(Options):
     seed: int = Field(
         default=0, ge=0, description="Seed of weights, order, augmentation and dropout."
     )
-    normalization: Literal["dataset", "backbone"] = Field(
-        default="dataset", description="Whose band statistics scale the input."
+    normalization: Literal["dataset", "published", "backbone"] = Field(
+        default="dataset",
+        description="Whose band statistics scale the input: measured on the training part "
+        "('dataset'), stated by the dataset's source ('published'), or the pre-training's.",
     )
     bands: Names | None = Field(
         default=None, description="Bands to use, by name; by default all that the dataset has."

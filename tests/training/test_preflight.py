@@ -4,8 +4,11 @@ import dataclasses
 
 import pytest
 
-from workbench.errors import BandError, RecipeError, RunExistsError, SplitError
+from workbench.catalog import open_catalog
+from workbench.data.statistics import NamedStatistics, band_statistics
+from workbench.errors import BandError, DataError, RecipeError, RunExistsError, SplitError
 from workbench.recipe import Recipe, SpectralIndex
+from workbench.runs import open_run
 from workbench.training import train
 from workbench.training.preflight import audited
 
@@ -65,3 +68,30 @@ def test_what_the_audit_warns_of_becomes_events(split):
     torn = dataclasses.replace(split, dataset=dataclasses.replace(split.dataset, chips=chips))
     messages = [event.message for event in audited(torn)]
     assert any(message.startswith("error: 1 cluster") for message in messages)
+
+
+def test_statistics_that_do_not_fit_are_told_only_where_they_are_used(split):
+    bands = split.dataset.bands
+    far = NamedStatistics("the collection's published statistics", bands, (5.0,) * 6, (0.1,) * 6)
+    assert any("the collection's published statistics do not fit these data" in event.message
+               for event in audited(split, far))
+    mean, std = band_statistics(split.train)
+    own = NamedStatistics("the training part's statistics", bands, tuple(mean), tuple(std))
+    assert not any("do not fit" in event.message for event in audited(split, own))
+
+
+def test_published_statistics_that_nobody_states_are_refused(split, recipe, tmp_path):
+    with pytest.raises(DataError, match="no source states mean and deviation of BLUE, GREEN"):
+        train(recipe.but(normalization="published"), split, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_published_statistics_scale_the_bands(split, recipe, tmp_path):
+    info = split.dataset.info.model_copy(update={"collection": "sen1floods11"})
+    theirs = dataclasses.replace(split, dataset=dataclasses.replace(split.dataset, info=info))
+    stated = {band.name: band for band in open_catalog()["sen1floods11"].bands}
+    run = tmp_path / "run"
+    next(train(recipe.but(normalization="published"), theirs, run))
+    resolved = open_run(run).resolved
+    assert resolved["mean"] == [stated[band].mean for band in resolved["bands"]]
+    assert resolved["std"] == [stated[band].std for band in resolved["bands"]]

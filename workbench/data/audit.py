@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from workbench.data.doctor import CHECKS, LEVELS, Evidence, Finding, Level
+from workbench.data.statistics import NamedStatistics
 from workbench.reprs import html_card, html_table, text_table
 
 if TYPE_CHECKING:
@@ -49,13 +50,18 @@ def _shown(chips: tuple[str, ...]) -> str:
     return ", ".join(chips[:3]) + (f", … ({len(chips)})" if len(chips) > 3 else "")
 
 
-def audit_split(split: Split) -> Audit:
+def audit_split(split: Split, statistics: NamedStatistics | None = None) -> Audit:
     """Check a split for leaks and its data for plausibility with every check of the doctor.
 
     The pixels of a bounded number of chips are read, once; where there are no images, only what
     the index tells is checked.
+
+    Args:
+        split: What to check.
+        statistics: What a model will scale the bands by; without it those that the data were
+            published with are looked at.
     """
-    evidence = Evidence(split)
+    evidence = Evidence(split, statistics)
     findings = [
         dataclasses.replace(finding, check=name)
         for name, look in CHECKS.items()

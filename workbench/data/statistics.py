@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from workbench.catalog.catalog import find_collection
 from workbench.data.dataset import Dataset
-from workbench.errors import DataError
+from workbench.errors import DataError, WorkbenchError
 
 
 class BandStatistics(NamedTuple):
@@ -18,6 +19,57 @@ class BandStatistics(NamedTuple):
 
     mean: npt.NDArray[np.float64]
     std: npt.NDArray[np.float64]
+
+
+class NamedStatistics(NamedTuple):
+    """Statistics of some bands as somebody states them, in physical units.
+
+    Attributes:
+        whose: What they are called in a sentence.
+        bands: Which bands.
+        mean: Of each.
+        std: Of each, above 0.
+    """
+
+    whose: str
+    bands: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def published_statistics(dataset: Dataset) -> NamedStatistics | None:
+    """Return what the dataset's collection states of its bands; None where nothing is stated."""
+    name = dataset.info.collection
+    if name is None:
+        return None
+    try:
+        collection = find_collection(dataset.info.source.get("collection", name))
+    except WorkbenchError:  # a catalogue that is gone states nothing
+        return None
+    stated = {band.name: (band.mean, band.std) for band in collection.bands
+              if band.mean is not None and band.std}
+    bands = [band for band in dataset.bands if band in stated]
+    if not bands:
+        return None
+    mean, std = zip(*(stated[band] for band in bands), strict=True)
+    return NamedStatistics("the collection's published statistics", tuple(bands), mean, std)
+
+
+def require_published(dataset: Dataset) -> NamedStatistics:
+    """Return what the dataset's collection states of all its bands.
+
+    Raises:
+        DataError: It states nothing of one.
+    """
+    found = published_statistics(dataset)
+    missing = [band for band in dataset.bands if found is None or band not in found.bands]
+    if found is None or missing:
+        raise DataError(
+            f"normalization='published': no source states mean and deviation of "
+            f"{', '.join(missing)} for {dataset.info.name}. Use normalization='dataset', which "
+            "measures the training part."
+        )
+    return found
 
 
 def band_statistics(dataset: Dataset) -> BandStatistics:

@@ -80,4 +80,14 @@ def _suiting(source: Any) -> Plot:
     )
 
 
-from workbench.plots import chip_map, chips, curves, diagram, map, preview, regions, world  # noqa: E402, F401  (each file registers its plot)
+from workbench.plots import (  # noqa: E402  (each file registers its plot)
+    chip_map,  # noqa: F401
+    chips,  # noqa: F401
+    curves,  # noqa: F401
+    diagram,  # noqa: F401
+    map,  # noqa: F401
+    normalization,  # noqa: F401
+    preview,  # noqa: F401
+    regions,  # noqa: F401
+    world,  # noqa: F401
+)

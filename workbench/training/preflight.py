@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.data import Dataset, Split
+from workbench.data.audit import audit_split
 from workbench.data.sources import REOPENED
+from workbench.data.statistics import NamedStatistics
 from workbench.errors import SplitError
 from workbench.events import WarningRaised
 
@@ -59,8 +61,8 @@ def require_reopening(dataset: Dataset) -> None:
         )
 
 
-def audited(split: Split) -> Iterator[WarningRaised]:
-    """Yield what the audit of a split warns of."""
-    for finding in split.audit().findings:
+def audited(split: Split, statistics: NamedStatistics | None = None) -> Iterator[WarningRaised]:
+    """Yield what the audit of a split warns of; `statistics` are what the model will use."""
+    for finding in audit_split(split, statistics).findings:
         if finding.level in ("warning", "error"):
             yield WarningRaised(message=f"{finding.level}: {finding}")

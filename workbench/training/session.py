@@ -10,10 +10,10 @@ import torch
 
 from workbench.assembly import Model, build_model, require_metadata, select_device
 from workbench.data import Split
-from workbench.data.statistics import band_statistics
+from workbench.data.statistics import NamedStatistics, band_statistics, require_published
 from workbench.errors import WeightsError
 from workbench.events import EpochDone, Event, RunStarted
-from workbench.models.segmenter import Segmenter
+from workbench.models.segmenter import Normalize, Segmenter
 from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run, checkpoints, complete, create, create_locked, refuse_existing
 from workbench.runs.lock import Lock
@@ -139,6 +139,8 @@ def _checked(recipe: AnyRecipe, split: Split, device: str | torch.device,
     require_metadata(recipe, split.dataset)
     if isinstance(recipe, Recipe):
         class_weights(recipe, split.train)
+        if recipe.normalization == "published":
+            require_published(split.train.with_bands(recipe.bands or split.train.bands))
     return select_device(device)
 
 
@@ -174,9 +176,22 @@ def _session(run: Run, recipe: AnyRecipe, split: Split, model: Model, device: to
     for event in training.events(control):
         yield event
         if isinstance(event, RunStarted):
-            yield from audited(split)
+            yield from audited(split, _statistics(recipe, model))
         elif isinstance(event, EpochDone):
             previews.write(event.epoch)
+
+
+def _statistics(recipe: AnyRecipe, model: Model) -> NamedStatistics | None:
+    """Return what scales the bands of a model, None where nothing does."""
+    if not (isinstance(recipe, Recipe) and isinstance(model, Segmenter)
+            and isinstance(model.normalize, Normalize)):
+        return None
+    whose = {"backbone": "the statistics of the backbone's pre-training",
+             "published": "the collection's published statistics"}
+    return NamedStatistics(
+        whose.get(recipe.normalization, "the training part's statistics"), model.bands,
+        tuple(model.normalize.mean.tolist()), tuple(model.normalize.std.tolist()),
+    )
 
 
 def _choices(recipe: AnyRecipe, split: Split, device: torch.device,
@@ -187,6 +202,9 @@ def _choices(recipe: AnyRecipe, split: Split, device: torch.device,
     if isinstance(recipe, Recipe) and recipe.normalization == "dataset":
         mean, std = band_statistics(data)
         choices |= {"mean": mean.tolist(), "std": std.tolist()}
+    elif isinstance(recipe, Recipe) and recipe.normalization == "published":
+        stated = require_published(data)
+        choices |= {"mean": list(stated.mean), "std": list(stated.std)}
     if isinstance(recipe, Recipe):
         choices["precision"] = resolve_precision(recipe.precision, device)
         choices["class_weights"] = class_weights(recipe, split.train)

@@ -18,6 +18,7 @@ from workbench.errors import DataError
 if TYPE_CHECKING:
     from workbench.data.dataset import Dataset
     from workbench.data.split import Split
+    from workbench.data.statistics import NamedStatistics
 
 Floats = npt.NDArray[np.floating]
 
@@ -68,8 +69,9 @@ class Evidence:
     The choice of chips is spread evenly over the index and is the same every time.
     """
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: Split, statistics: NamedStatistics | None = None) -> None:
         self.split = split
+        self.statistics = statistics
         self.part_of = {chip: part for part, chips in split.parts.items() for chip in chips}
 
     @property

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from workbench.catalog import open_catalog
 from workbench.data.doctor.evidence import Evidence, Floats
 from workbench.data.doctor.finding import Finding, check
+from workbench.data.statistics import published_statistics
 
 # Normalised bands have mean 0 and deviation 1. The two sets in use for HLS Burn Scars lie 0.85
 # deviations apart in BLUE; regions of one collection differ by less than 1.2.
@@ -45,22 +45,13 @@ def misfit(bands: Sequence[str], measured: tuple[Floats, Floats], given: tuple[F
 
 @check("statistics")
 def statistics(evidence: Evidence) -> Iterable[Finding]:
-    """Compare with the statistics that the collection is published with."""
-    catalog = open_catalog()
-    name = evidence.dataset.info.collection
-    if name is None or name not in catalog:
-        return
-    published = {
-        band.name: (band.mean, band.std) for band in catalog[name].bands
-        if band.mean is not None and band.std
-    }
+    """Compare with the statistics that will be used, else those that the data come with."""
+    chosen = evidence.statistics or published_statistics(evidence.dataset)
     pixels = evidence.pixels("train")
-    bands = [band for band in evidence.dataset.bands if band in published]
-    if not bands or not pixels.shape[1]:
+    if chosen is None or not pixels.shape[1]:
         return
-    values = pixels[[evidence.dataset.bands.index(band) for band in bands]]
-    given = np.array([published[band] for band in bands], float).T
-    found = misfit(bands, (values.mean(1), values.std(1)), (given[0], given[1]),
-                   "the collection's published statistics")
+    values = pixels[[evidence.dataset.bands.index(band) for band in chosen.bands]]
+    found = misfit(chosen.bands, (values.mean(1), values.std(1)),
+                   (np.array(chosen.mean), np.array(chosen.std)), chosen.whose)
     if found is not None:
         yield found
