@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from workbench.widgets.comparing import compare_map
     from workbench.widgets.configure import configure
     from workbench.widgets.dashboard import dashboard
+    from workbench.widgets.picker import pick
 
 # fmt: off
 _NAMES = {
@@ -88,6 +89,7 @@ _NAMES = {
     "workbench.widgets.comparing": ("compare_map",),
     "workbench.widgets.configure": ("configure",),
     "workbench.widgets.dashboard": ("dashboard",),
+    "workbench.widgets.picker": ("pick",),
     "workbench.checkup": ("doctor",),
     "workbench.training.features": ("clear_features",),
 }
@@ -95,7 +97,7 @@ _NAMES = {
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "open_catalog", "Catalog", "Collection", "download",
+    "open_catalog", "Catalog", "Collection", "download", "pick",
     "load", "Dataset", "Split", "concat", "Labels", "fit_labels",
     "Recipe", "SpectralIndex", "baselines", "paper_recipe", "paper_scores",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",

@@ -46,6 +46,30 @@ class Catalog(Mapping[str, Collection]):
     def __contains__(self, name: object) -> bool:
         return name in self._collections
 
+    def search(self, text: str = "", *, sensor: str | None = None, task: str | None = None,
+               label: str | None = None, start: str | None = None, end: str | None = None
+               ) -> Catalog:
+        """Return the collections that all of this holds for.
+
+        Args:
+            text: Words that occur in title, description, sensors, bands, classes or regions, in
+                any case.
+            sensor: A sensor, such as `sentinel-2`.
+            task: A task, such as `segmentation`.
+            label: The name of a class.
+            start: ISO date; something was taken then or later.
+            end: ISO date; something was taken then or before.
+        """
+        words = text.lower().split()
+        return Catalog({
+            entry.id: entry for entry in self.values()
+            if all(word in entry.searched for word in words)
+            and (sensor is None or sensor in entry.sensors)
+            and (task is None or task == entry.task)
+            and (label is None or label in {kind.name for kind in entry.classes})
+            and _taken(entry, start or "", end or "9999")
+        })
+
     _HEADER = ("id", "title", "chips", "bands", "GSD", "classes", "regions", "licence", "mind")
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -75,6 +99,14 @@ class Catalog(Mapping[str, Collection]):
         if not self.skipped:
             return []
         return [f"{len(self.skipped)} more collections cannot be used; catalog.skipped says why"]
+
+
+def _taken(entry: Collection, start: str, end: str) -> bool:
+    """Tell whether a place of a collection has images of that time; one without dates has not."""
+    if not start and end == "9999":
+        return True
+    # A date without a day ("2018-07") is before all of its days and not after them.
+    return any(place.end[:10] >= start and place.start[:10] <= end for place in entry.places)
 
 
 def _named(entry: Collection) -> str:

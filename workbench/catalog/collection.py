@@ -215,6 +215,14 @@ class Collection:
         order = dict.fromkeys(place.region for place in self.places)
         return {name: joined[name] for name in order}
 
+    @cached_property
+    def searched(self) -> str:
+        """Everything that a search looks into, in lower case."""
+        texts = [self.id, self.title, self.description, self.task, *self.sensors,
+                 *(band.name for band in self.bands), *(kind.name for kind in self.classes),
+                 *(text for place in self.places for text in (place.region, place.title))]
+        return " ".join(dict.fromkeys(texts)).lower()
+
     @property
     def size_bytes(self) -> int | None:
         """Bytes to download, as far as sources state them; None where none does."""

@@ -36,7 +36,7 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     look = style.current()
     axes = figure.subplots()
     axes.set_aspect("equal")
-    _ground(axes)
+    ground(axes)
     lon, lat = (table["west"] + table["east"]) / 2, (table["south"] + table["north"]) / 2
     _frame(axes, lon, lat)
     for held_out in (False, True):
@@ -50,7 +50,8 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     _label(axes, table, np.column_stack([lon, lat]))
 
 
-def _ground(axes: Axes) -> None:
+def ground(axes: Axes) -> None:
+    """Draw the outlines of countries and a quiet grid."""
     look = style.current()
     style.image_axes(axes)
     rings = country_rings()

@@ -37,7 +37,8 @@ class Board(anywidget.AnyWidget):
         asked: Called with the place of a run and a wish when a button is pressed.
     """
 
-    _esm = "\n".join((_FILES / name).read_text("utf-8") for name in ("chart.js", "board.js"))
+    _esm = "\n".join((_FILES / name).read_text("utf-8")
+                     for name in ("element.js", "chart.js", "board.js"))
     _css = (_FILES / "board.css").read_text("utf-8")
 
     code = traitlets.Unicode().tag(sync=True)

@@ -25,17 +25,20 @@ def tiles(table: ChipTable) -> dict[str, Any]:
               for patch in chips.legend(table)]
     cards = [
         {"name": strip.region, "id": strip.chip_id,
-         "pictures": [_url(pixels, place) for place, pixels in
+         "pictures": [picture_url(pixels, lossless=place > 0) for place, pixels in
                       enumerate(preview.pictures(strip, table.colours))]}
         for strip in table.strips
     ]  # fmt: skip
     return {"titles": preview.titles(table), "legend": shades, "cards": cards}
 
 
-def _url(pixels: Pixels, place: int) -> str:
+def picture_url(pixels: Pixels, *, lossless: bool) -> str:
+    """Return a small picture as a data URL.
+
+    Imagery may lose a little; classes may not: a blurred edge is another class.
+    """
     step = -(-max(pixels.shape[:2]) // SIDE)
     buffer = io.BytesIO()
-    # Imagery may lose a little; classes may not: a blurred edge is another class.
-    how: dict[str, Any] = {"quality": 80} if place == 0 else {"lossless": True}
+    how: dict[str, Any] = {"lossless": True} if lossless else {"quality": 80}
     image.imsave(buffer, pixels[::step, ::step].copy(), format="webp", pil_kwargs=how)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,21 +1,6 @@
 // A small chart: lines over epochs, drawn as SVG whose colours are CSS variables, so that a change
 // of theme needs no new drawing. `draw` may be called at any time; it is done once a frame.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function element(name, attributes = {}, ...children) {
-  const node = name.startsWith("svg:")
-    ? document.createElementNS(SVG, name.slice(4))
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
 function niceStep(range, count) {
   const rough = range / Math.max(count, 1);
   const power = 10 ** Math.floor(Math.log10(rough || 1));

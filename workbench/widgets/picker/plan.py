@@ -1,0 +1,125 @@
+"""What the picker edits: which regions go where and how the rest is shared out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+
+from workbench.catalog import open_catalog
+from workbench.data import Dataset, Split
+from workbench.data.areas import Area
+from workbench.data.splitting import SplitRule
+from workbench.errors import UnknownNameError
+
+# How `Dataset.split` calls the parts.
+_ARGUMENTS = {"held_out": "hold_out", "train": "train", "val": "val", "test": "test"}
+_RULE = ("by", "fractions", "buffer_km", "seed")
+_SETTINGS = SplitRule()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A split that has not been made yet; every change is a new plan.
+
+    Attributes:
+        source: The dataset as it was given.
+        areas: Regions drawn on the map: name and area.
+        given: Parts of the regions that are not shared out.
+        rule: How the others are.
+    """
+
+    source: Dataset
+    areas: tuple[tuple[str, Area], ...] = ()
+    given: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    rule: SplitRule = _SETTINGS
+
+    @staticmethod
+    def of(source: Dataset | Split) -> Plan:
+        """Begin with a split, or with what a dataset's collection holds out by default."""
+        if isinstance(source, Split):
+            rule = source.rule or _SETTINGS
+            lists = {"held_out": source.hold_out, "train": rule.train, "val": rule.val,
+                     "test": rule.test}
+            given = {source.dataset.find_region(region): part
+                     for part, regions in lists.items() for region in regions}
+            return Plan(source.dataset, given=given, rule=_bare(rule))
+        try:
+            hold_out = open_catalog()[source.info.collection or ""].hold_out
+        except UnknownNameError:
+            hold_out = ()
+        regions = source.regions
+        held = {region: "held_out" for region in hold_out if region in regions}
+        return Plan(source, given=held if len(held) < len(regions) else {})
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The dataset with the drawn regions."""
+        dataset = self.source
+        for name, area in self.areas:
+            dataset = dataset.with_region(name, within=area)
+        return dataset
+
+    @cached_property
+    def split(self) -> Split:
+        """The split.
+
+        Raises:
+            SplitError: It cannot be made; see `Dataset.split`.
+        """
+        rule = {name: getattr(self.rule, name) for name in _RULE}
+        return self.dataset.split(**self._lists(), **rule)
+
+    def moved(self, region: str, part: str) -> Plan:
+        """Return the plan in which a region goes to a part, or is shared out where it is ''."""
+        given = {name: own for name, own in self.given.items() if name != region}
+        return dataclasses.replace(self, given={**given, region: part} if part else given)
+
+    def drawn(self, area: Area, part: str) -> Plan:
+        """Return the plan in which what is drawn is a region of its own, in a part."""
+        taken, number = set(self.dataset.regions), len(self.areas) + 1
+        while f"drawn-{number}" in taken:
+            number += 1
+        name = f"drawn-{number}"
+        plan = dataclasses.replace(self, areas=(*self.areas, (name, area)))
+        given = {region: own for region, own in plan.given.items()
+                 if region in plan.dataset.regions}
+        return dataclasses.replace(plan, given={**given, name: part})
+
+    def fold(self, region: str) -> Plan:
+        """Return the plan in which this region alone is held out."""
+        given = {name: part for name, part in self.given.items()
+                 if part != "held_out" and name != region}
+        return dataclasses.replace(self, given={**given, region: "held_out"})
+
+    def code(self, name: str) -> str:
+        """Return the line that makes the split of a dataset of this name."""
+        shown = [f"{argument}={regions!r}" for argument, regions in self._lists().items()
+                 if regions]
+        shown += [f"{field}={getattr(self.rule, field)!r}" for field in _RULE
+                  if getattr(self.rule, field) != getattr(_SETTINGS, field)]
+        drawn = "".join(f".with_region({region!r}, within={area!r})"
+                        for region, area in self.areas)
+        return f"split = {name}{drawn}.split({', '.join(shown)})"
+
+    def _lists(self) -> dict[str, list[str]]:
+        return {argument: [region for region, own in self.given.items() if own == part]
+                for part, argument in _ARGUMENTS.items()}
+
+
+def _bare(rule: SplitRule) -> SplitRule:
+    return dataclasses.replace(rule, train=(), val=(), test=())
+
+
+def named(source: Dataset, variables: Mapping[str, object]) -> str:
+    """Return how the code calls a dataset: by its variable, else by the line that loads it."""
+    for name, value in variables.items():
+        if value is source and not name.startswith("_"):
+            return name
+    origin = source.info.source
+    if origin.get("kind") != "collection" or set(origin) & {"select_bands", "areas"}:
+        return "dataset"
+    options = "".join(f", {option}={origin[option]!r}" for option in ("root", "images", "split")
+                      if origin.get(option) is not None)
+    seed = f", seed={origin['seed']}" if origin.get("seed") else ""
+    return f"wb.load({origin['collection']!r}{options}{seed})"
