@@ -198,3 +198,23 @@ def test_a_server_without_a_catalogue_is_told(server):
     put(server, "/list", [1])
     with pytest.raises(WorkbenchError, match="it holds no JSON object"):
         open_catalog(f"{server.url}/list")
+
+
+@pytest.mark.parametrize(("asked", "found"), [
+    (dict(text="burn"), ["hls-burn-scars"]),
+    (dict(text="FLOOD bolivia"), ["simulated-floods", "sen1floods11"]),
+    (dict(sensor="sentinel-1"), ["sen1floods11"]),
+    (dict(label="water", sensor="hls"), ["simulated-floods"]),
+    (dict(start="2030-01-01"), []),
+    (dict(task="classification"), []),
+    (dict(), COLLECTIONS),
+])
+def test_collections_are_found_by_word_sensor_class_task_and_date(catalog, asked, found):
+    assert list(catalog.search(**asked)) == found
+
+
+def test_a_search_by_date_asks_for_something_taken_then(catalog):
+    found = catalog.search(start="2018-02-15", end="2018-02-15")
+    assert "sen1floods11" in found  # Bolivia
+    assert all(any(place.start[:10] <= "2018-02-15" <= place.end[:10] for place in entry.places)
+               for entry in found.values())

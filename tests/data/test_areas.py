@@ -48,7 +48,7 @@ def test_what_is_no_area_is_said(area, said):
 
 def test_a_box_across_the_antimeridian_holds_chips_on_both_sides_and_across():
     fiji = shapely.MultiPolygon([shapely.box(179.9, -17, 180, -16.9),
-                                 shapely.box(-180, -17, -179.8, -16.9)])
+                                 shapely.box(-180, -17, -179.9, -16.9)])
     chips = geopandas.GeoDataFrame(geometry=[
         shapely.box(178, -17, 178.1, -16.9), fiji, shapely.box(-179, -17, -178.9, -16.9),
         shapely.box(0, -17, 0.1, -16.9), None], crs="EPSG:4326")  # fmt: skip

@@ -88,5 +88,5 @@ def within(chips: geopandas.GeoDataFrame, area: Area) -> npt.NDArray[np.bool_]:
     found = np.zeros(len(chips), bool)
     # An area drawn beyond ±180° means the same ground.
     for turn in (-360.0, 0.0, 360.0):
-        found |= shapely.contains_xy(polygon, middle[:, 0] + turn, middle[:, 1])
+        found |= shapely.intersects_xy(polygon, middle[:, 0] + turn, middle[:, 1])
     return found

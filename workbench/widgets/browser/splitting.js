@@ -109,8 +109,9 @@ class SplitPanel {
         row.key = key;
         row.bar.replaceChildren(stack(now.counts.map((count) => count / total), ["train", "val", "test", "held_out", "left_out"].map((part) => `var(--wb-${part})`), ["train", "validation", "test", "held out", "left out"], now.title));
       }
-      if (row.node.parentNode !== this.list) this.list.append(row.node);
     }
+    const order = rows.map((now) => this.rows.get(now.name).node);
+    if (order.some((node, k) => this.list.children[k] !== node)) this.list.replaceChildren(...order);
     this.sieve();
   }
 

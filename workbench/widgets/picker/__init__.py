@@ -220,6 +220,8 @@ class Picker(traitlets.HasTraits):
 
     def _close(self) -> None:
         self._deal = self.value = None
+        if self._key:
+            _KEPT.pop(self._key, None)
         assert self._catalogue is not None
         self._catalogue.show()
         self._redraw()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,10 +18,8 @@ from workbench.widgets.basemap import enclosing
 from workbench.widgets.picker.atlas import Atlas, chip_atlas
 from workbench.widgets.picker.pictures import chip_pictures
 from workbench.widgets.picker.plan import Plan
-from workbench.widgets.picker.tints import PART_NAMES, choices, class_shares, tint
+from workbench.widgets.picker.tints import PART_NAMES, choices, tint
 from workbench.widgets.picker.view import PickerView
-
-_STRUCTURE = ("areas",)
 
 
 class DatasetPage:
@@ -63,7 +62,7 @@ class DatasetPage:
         """Show the plan's split."""
         split, dataset = self.plan.split, self.dataset
         lost = int((~self._atlas.placed).sum())
-        note = f"{len(dataset)} chips" + (f" · {lost} not on the map" if lost else "")
+        note = _count(len(dataset)) + (f" · {lost} not on the map" if lost else "")
         self._view.page = {
             "mode": "dataset", "title": self._title, "back": self._back, "note": note,
             "colours": [list(choice) for choice in choices(dataset)], "coloured": self._by,
@@ -137,11 +136,11 @@ class DatasetPage:
 
     def options(self, values: Mapping[str, Any]) -> None:
         """Share out in another way."""
-        shares = tuple(float(share) for share in values["fractions"])
+        train, val, test = (float(share) for share in values["fractions"])
         buffer = values["buffer_km"]
-        rule = SplitRule(str(values["by"]), shares, None if buffer is None else float(buffer),  # type: ignore[arg-type]
-                         int(values["seed"]))
-        self.change(Plan(self.plan.source, self.plan.areas, self.plan.given, rule))
+        rule = SplitRule(str(values["by"]), (train, val, test),
+                         None if buffer is None else float(buffer), int(values["seed"]))
+        self.change(dataclasses.replace(self.plan, rule=rule))
 
     def colour(self, by: str) -> None:
         """Colour the chips by something else."""
@@ -166,7 +165,7 @@ class DatasetPage:
         self._view.selection = {
             "kind": "region", "name": name, "title": display_name(name),
             "place": self.dataset.regions.index(name), "part": self.plan.given.get(name, ""),
-            "lines": [f"{len(own)} chips in {own['cluster'].nunique()} clusters{when}",
+            "lines": [f"{_count(len(own))} in {own['cluster'].nunique()} clusters{when}",
                       self._classes(there)],
         }  # fmt: skip
 
@@ -205,7 +204,7 @@ class DatasetPage:
         more = f" and {len(regions) - 4} more regions" if len(regions) > 4 else ""
         self._area = area if inside.any() else None
         self._view.selection = {
-            "kind": "area" if inside.any() else "empty", "title": f"{int(inside.sum())} chips",
+            "kind": "area" if inside.any() else "empty", "title": _count(int(inside.sum())),
             "place": -1, "part": "",
             "lines": [f"{there}{more}", self._classes(inside)] if inside.any()
             else ["No chip has its middle there; draw a larger one."],
@@ -225,8 +224,7 @@ class DatasetPage:
                          for place in order)
 
     def _parts(self) -> list[dict[str, Any]]:
-        split, shares = self.plan.split, class_shares(self.dataset)
-        rows = []
+        split, rows = self.plan.split, []
         place = {chip: number for number, chip in enumerate(self.dataset)}
         counts = self.dataset.chips.filter(regex=r"^count_\d+$").to_numpy(float)
         for part in (*PARTS, "left_out"):
@@ -239,7 +237,6 @@ class DatasetPage:
                 "classes": (own / own.sum()).round(4).tolist() if own.sum() else None,
                 "note": "" if chips else "none",
             })  # fmt: skip
-        assert len(shares) == len(self.dataset)
         return rows
 
     def _regions(self) -> list[dict[str, Any]]:
@@ -254,6 +251,10 @@ class DatasetPage:
              "counts": [counts[part] for part in (*PARTS, "left_out")]}
             for number, (name, counts) in enumerate(counted.items())
         ]  # fmt: skip
+
+
+def _count(chips: int) -> str:
+    return "1 chip" if chips == 1 else f"{chips} chips"
 
 
 def _span(start: str, end: str) -> str:

@@ -10,7 +10,7 @@ from workbench.catalog import open_catalog
 from workbench.data import Dataset, Split
 from workbench.data.areas import Area
 from workbench.data.splitting import SplitRule
-from workbench.errors import UnknownNameError
+from workbench.errors import DataError, SplitError, UnknownNameError
 
 # How `Dataset.split` calls the parts.
 _ARGUMENTS = {"held_out": "hold_out", "train": "train", "val": "val", "test": "test"}
@@ -36,9 +36,19 @@ class Plan:
 
     @staticmethod
     def of(source: Dataset | Split) -> Plan:
-        """Begin with a split, or with what a dataset's collection holds out by default."""
+        """Begin with a split, or with what a dataset's collection holds out by default.
+
+        Raises:
+            DataError: The split was put together by hand: no line makes it again.
+            SplitError: There is nothing to split.
+        """
         if isinstance(source, Split):
-            rule = source.rule or _SETTINGS
+            rule = source.rule
+            if rule is None:
+                raise DataError(
+                    "wb.pick cannot change a split that dataset.split(…) did not make. Pick on "
+                    "its dataset: wb.pick(split.dataset)."
+                )
             lists = {"held_out": source.hold_out, "train": rule.train, "val": rule.val,
                      "test": rule.test}
             given = {source.dataset.find_region(region): part
@@ -50,7 +60,14 @@ class Plan:
             hold_out = ()
         regions = source.regions
         held = {region: "held_out" for region in hold_out if region in regions}
-        return Plan(source, given=held if len(held) < len(regions) else {})
+        plan = Plan(source, given=held if len(held) < len(regions) else {})
+        try:
+            plan.split  # noqa: B018 - raises where there is none
+        except SplitError:
+            # Too few clusters for three parts: it can be looked at, and trained on as a whole.
+            plan = Plan(source, rule=SplitRule(fractions=(1.0, 0.0, 0.0)))
+            plan.split  # noqa: B018
+        return plan
 
     @cached_property
     def dataset(self) -> Dataset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +19,7 @@ PART_NAMES = {"train": "train", "val": "validation", "test": "test", "held_out":
 SETS = 12  # colours of regions and collections; more take them again
 _STEPS = 6
 _MOST_NAMED = 12
+_EPOCH = pd.Timestamp("1970-01-01", tz="UTC")
 Codes = npt.NDArray[np.uint8]
 
 
@@ -63,9 +63,8 @@ def tint(split: Split, by: str) -> Tint:
     if by == "region":
         return _regions(dataset)
     if by == "date":
-        days = _days(dataset)
-        values = days.map(lambda day: day.toordinal(), na_action="ignore").to_numpy(float)
-        return _ramp(values, _day)
+        since = (_days(dataset) - _EPOCH) / pd.Timedelta(days=1)
+        return _ramp(since.to_numpy(float), _day)
     if by == "valid":
         return _ramp(dataset.chips["valid_fraction"].to_numpy(float), _percent)
     return _ramp(class_shares(dataset)[:, int(by.removeprefix("class:"))], _percent)
@@ -121,8 +120,8 @@ def _days(dataset: Dataset) -> pd.Series:
     return pd.to_datetime(dataset.chips["date"], errors="coerce", format="ISO8601", utc=True)
 
 
-def _day(ordinal: float) -> str:
-    return datetime.date.fromordinal(round(ordinal)).isoformat()
+def _day(since: float) -> str:
+    return (_EPOCH + pd.Timedelta(days=round(since))).date().isoformat()
 
 
 def _percent(value: float) -> str:

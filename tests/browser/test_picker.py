@@ -1,0 +1,90 @@
+"""The picker turned by mouse and keyboard in a real JupyterLab; a split read in the next cell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.browser
+
+CELLS = (
+    "import workbench as wb\npicker = wb.pick(key='map')\npicker",
+    "picker.wait()\nprint('value:', picker.value)",
+)
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    path = tmp_path / "picker.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), path)
+    return path
+
+
+@pytest.mark.timeout(240)
+def test_a_region_and_a_drawn_box_are_held_out(run_notebook, notebook):
+    lab = run_notebook(notebook, timeout_s=120)
+    page, pick = lab.page, lab.outputs.locator(".wb-pick")
+    chart = pick.locator(".leaflet-container")
+
+    # What exists: search, a card, its chips.
+    pick.get_by_label("search", exact=True).fill("simulated")
+    pick.get_by_text("1 of 6 collections").wait_for()
+    pick.get_by_role("button", name="Simulated floods (SIMULATED)").click()
+    pick.locator(".wb-card").get_by_text("no pixel was measured").wait_for()
+    pick.get_by_role("button", name="Open 440 chips").click()
+    pick.locator(".wb-part").filter(has_text="held out").filter(has_text="40").wait_for(
+        timeout=60_000)
+
+    # By keyboard: a region is held out in the list.
+    listed = pick.get_by_label("part of Ghana", exact=True)
+    listed.focus()
+    page.keyboard.press("End")
+    pick.locator(".wb-part").filter(has_text="held out").filter(has_text="80").wait_for()
+
+    # By mouse: a region is shown, a box is drawn in it and held out.
+    pick.get_by_role("button", name="Spain", exact=True).click()
+    pick.locator(".wb-strip").get_by_text("40 chips in 20 clusters").wait_for()
+    chart.locator(".leaflet-control-scale-line").get_by_text(re.compile("^[2-5]0 km")).wait_for()
+    pick.get_by_role("button", name="Box").click()
+    chart.scroll_into_view_if_needed()
+    seen = chart.bounding_box()
+    middle, top = seen["x"] + seen["width"] / 2, round(seen["y"]) + 40
+    page.mouse.move(middle - 150, top)
+    page.mouse.down()
+    page.mouse.move(middle, top + seen["height"] / 4)
+    page.mouse.move(middle + 150, top + seen["height"] / 2)
+    page.mouse.up()
+    pick.locator(".wb-strip").get_by_text("make it a region and").wait_for()
+    pick.locator(".wb-strip").get_by_role("button", name="Hold out").click()
+    pick.get_by_label("part of Drawn-1", exact=True).wait_for()
+    pick.get_by_role("button", name="Code").click()
+    line = pick.locator(".wb-head + .wb-code").inner_text()
+    assert line.startswith("split = wb.load('simulated-floods').with_region('drawn-1', within=(")
+    assert line.endswith(".split(hold_out=['bolivia', 'ghana', 'drawn-1'])")
+
+    # A chip under the mouse is named, and opens at a click.
+    tip = pick.locator(".wb-tip")
+    for down in range(top, top + 400, 3):
+        page.mouse.move(middle - 12, down)
+        if tip.is_visible():
+            break
+    assert tip.inner_text().startswith("spain-")
+    tip.locator("img[src^=data]").wait_for()
+    page.mouse.click(middle - 12, down)
+    assert pick.locator(".wb-strip img").nth(2).get_attribute("alt").startswith("label of spain-")
+
+    # The cells run again: the picker goes on, and the next cell reads the same split.
+    lab.run_all(120)
+    said = lab.outputs.get_by_text("value: train")
+    said.wait_for()
+    assert "held out" in said.inner_text()
+    assert "(Bolivia, Ghana, Drawn-1)" in said.inner_text()
+    pick.locator(".wb-audit").get_by_text("Audit:").wait_for(timeout=60_000)
+    cells = lab.notebook()["cells"]
+    kept = [output["data"] for output in cells[0]["outputs"] if "image/png" in output["data"]]
+    assert "drawn-1" in kept[0]["text/plain"], "what a stored notebook shows"
