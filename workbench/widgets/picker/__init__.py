@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -125,27 +126,26 @@ class Picker(traitlets.HasTraits):
         return self.code if self.value is None else f"{self.value!r}\n{self.code}"
 
     def _begin(self) -> None:
-        kept_id, kept = _KEPT.get(self._key, (None, None)) if self._key else (None, None)
+        name, kept = _KEPT.get(self._key, (None, None)) if self._key else (None, None)
         source = self._source
-        if isinstance(source, Catalog | Collection):
-            alone = isinstance(source, Collection)
-            catalog = Catalog({source.id: source}) if alone else source
-            self._catalogue = CataloguePage(catalog, self._view)
-            if kept is not None and kept_id in catalog:
-                self._catalogue.chosen = catalog[kept_id]
-                self._deal_out(kept, catalog[kept_id].shown_title)
-                return
-            self._catalogue.show()
-            if alone:
-                self._choose(source.id)
-                if is_here(source):
-                    self.open(source)
+        if isinstance(source, Dataset | Split):
+            plan = Plan.of(source)
+            if kept is not None and kept.source.layout_hash == plan.source.layout_hash:
+                plan = dataclasses.replace(kept, source=plan.source)
+            info = plan.source.info
+            self._deal_out(plan, info.name + (" (simulated)" if info.simulated else ""))
             return
-        plan = Plan.of(source)
-        if kept is not None and kept.source.layout_hash == plan.source.layout_hash:
-            plan = Plan(plan.source, kept.areas, kept.given, kept.rule)
-        info = plan.source.info
-        self._deal_out(plan, info.name + (" (simulated)" if info.simulated else ""))
+        catalog = source if isinstance(source, Catalog) else Catalog({source.id: source})
+        self._catalogue = CataloguePage(catalog, self._view)
+        if kept is not None and name is not None and name in catalog:
+            self._catalogue.chosen = catalog[name]
+            self._deal_out(kept, catalog[name].shown_title)
+            return
+        self._catalogue.show()
+        if isinstance(source, Collection):
+            self._choose(source.id)
+            if is_here(source):
+                self.open(source)
 
     def _deal_out(self, plan: Plan, title: str) -> None:
         self._deal = DatasetPage(plan, self._view, self._made)
@@ -172,8 +172,8 @@ class Picker(traitlets.HasTraits):
         if split is self.value:
             findings = [{"level": finding.level, "check": finding.check, "what": str(finding)}
                         for finding in audit.findings]
-            self._view.audit = {"state": "done", "worst": audit.worst, "findings": findings,
-                                "title": _VERDICTS[audit.worst]}  # fmt: skip
+            self._view.audit = {"state": "done", "title": _VERDICTS[audit.worst],
+                                "worst": audit.worst, "findings": findings}
             self._redraw()
 
     def _redraw(self) -> None:

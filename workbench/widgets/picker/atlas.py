@@ -35,8 +35,7 @@ class Atlas:
     @property
     def placed(self) -> npt.NDArray[np.bool_]:
         """Whether each shape is on the map."""
-        found: npt.NDArray[np.bool_] = np.isfinite(self.corners).all(axis=(1, 2))
-        return found
+        return np.array(~np.isnan(self.corners).any(axis=(1, 2)))
 
 
 def chip_atlas(dataset: Dataset) -> Atlas:

@@ -84,8 +84,10 @@ class Plan:
         Raises:
             SplitError: It cannot be made; see `Dataset.split`.
         """
-        rule = {name: getattr(self.rule, name) for name in _RULE}
-        return self.dataset.split(**self._lists(), **rule)
+        lists, rule = self._lists(), self.rule
+        return self.dataset.split(
+            lists["hold_out"], train=lists["train"], val=lists["val"], test=lists["test"],
+            by=rule.by, fractions=rule.fractions, buffer_km=rule.buffer_km, seed=rule.seed)
 
     def moved(self, region: str, part: str) -> Plan:
         """Return the plan in which a region goes to a part, or is shared out where it is ''."""

@@ -64,7 +64,7 @@ def tint(split: Split, by: str) -> Tint:
         return _regions(dataset)
     if by == "date":
         since = (_days(dataset) - _EPOCH) / pd.Timedelta(days=1)
-        return _ramp(since.to_numpy(float), _day)
+        return _ramp(since.to_numpy(np.float64), _day)
     if by == "valid":
         return _ramp(dataset.chips["valid_fraction"].to_numpy(float), _percent)
     return _ramp(class_shares(dataset)[:, int(by.removeprefix("class:"))], _percent)
@@ -98,7 +98,7 @@ def _regions(dataset: Dataset) -> Tint:
                 legend if len(legend) <= _MOST_NAMED else [])
 
 
-def _ramp(values: npt.NDArray[np.float64], say: Callable[[float], str]) -> Tint:
+def _ramp(values: npt.NDArray[np.floating], say: Callable[[float], str]) -> Tint:
     """Colour values in a few steps of equal width from the least to the largest."""
     known = np.isfinite(values)
     low, high = (values[known].min(), values[known].max()) if known.any() else (0.0, 1.0)
