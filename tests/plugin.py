@@ -73,12 +73,17 @@ class NeedlessSkips:
 
     NO_CUDA = "no CUDA device"
     NO_SHARED = "no folder ../shared beside the repository"
+    NO_TERRATORCH = "no TERRATORCH_PYTHON: a Python that has TerraTorch"
 
     def __init__(self) -> None:
         self.needless: list[str] = []
 
     def excused(self, reason: str) -> bool:
-        return self.NO_CUDA in reason or (self.NO_SHARED in reason and not SHARED.is_dir())
+        return (
+            self.NO_CUDA in reason
+            or (self.NO_SHARED in reason and not SHARED.is_dir())
+            or (self.NO_TERRATORCH in reason and "TERRATORCH_PYTHON" not in os.environ)
+        )
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -8,6 +8,7 @@ import signal
 import threading
 
 import pytest
+import torch
 
 from tests.training.conftest import (
     one_thread_and_random_weights,
@@ -19,6 +20,7 @@ from tests.training.conftest import (
 from workbench.errors import RunError, RunExistsError, SplitError, TrainingError
 from workbench.events import StepDone
 from workbench.fitting import fit, resume, views
+from workbench.models import load_backbone
 from workbench.recipe import SpectralIndex, baselines
 from workbench.runs import open_run
 from workbench.training import loop
@@ -51,6 +53,20 @@ def test_fit_trains_scores_and_writes_the_card(split, recipe, tmp_path):
     assert names == {"recipe.json", "split.json", "environment.json", "events.jsonl", "checkpoints",
                      "evaluation", "log.txt", "card.md", "preview.npz"}
     assert open_run(run.folder).recipe == recipe
+
+
+def test_the_cards_code_opens_the_model_and_its_adapter_in_plain_peft(split, recipe, tmp_path):
+    run = fit(recipe.but(epochs=1), split, root=tmp_path, device="cpu")
+    code = (run.folder / "card.md").read_text().split("## Open it\n\n```python\n")[1]
+    opened: dict = {}
+    exec(code.split("```")[0], opened)
+    model, adapted = opened["model"].cpu().eval(), opened["adapted"].eval()
+    image = torch.rand(1, len(run.bands), 32, 32)
+    with torch.no_grad():
+        ours, theirs = model.backbone(image)[-1], adapted(image)[-1]
+        plain = load_backbone(recipe.backbone, bands=run.bands).eval()(image)[-1]
+    assert torch.equal(ours, theirs)
+    assert not torch.equal(ours, plain)
 
 
 def test_every_baseline_takes_the_same_way(split, tmp_path):

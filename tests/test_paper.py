@@ -12,7 +12,7 @@ from tests.plugin import SHARED, NeedlessSkips
 from workbench.errors import RecipeError, UnknownNameError
 from workbench.losses import CrossEntropy
 from workbench.models.backbones import BACKBONES
-from workbench.paper import MODELS
+from workbench.paper import MODELS, OURS
 from workbench.peft import VPT, LoRA
 from workbench.schedules import Plateau
 
@@ -38,6 +38,13 @@ def test_vpt_has_the_papers_prompts() -> None:
 
 def test_reben_has_batches_of_32() -> None:
     assert wb.paper_recipe("clay_v1", "full", "reBEN_7k").batch_size == 32
+
+
+def test_datasets_go_by_their_names_in_the_catalogue_too() -> None:
+    for ours, papers in OURS.items():
+        assert ours in wb.open_catalog()
+        cells = [wb.paper_recipe("clay_v1", "lora", name) for name in (ours, papers)]
+        assert cells[0] == cells[1]
 
 
 def test_a_learning_rate_that_is_not_known_stays_open() -> None:

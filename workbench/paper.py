@@ -36,6 +36,11 @@ BATCH_SIZES = {
     "sen1floods11": 8, "burn_scars": 8, "reBEN_7k": 32, "m_cashew_plantation": 8,
     "m_sa_crop_type": 8,
 }  # fmt: skip
+# The same under the names of our catalogue.
+OURS = {
+    "hls-burn-scars": "burn_scars", "reben-7k": "reBEN_7k",
+    "m-cashew-plant": "m_cashew_plantation", "m-sa-crop-type": "m_sa_crop_type",
+}  # fmt: skip
 # Bands of Sentinel-2 that each model was given there.
 CLAY_BANDS = ("BLUE", "GREEN", "RED", "RED_EDGE_1", "RED_EDGE_2", "RED_EDGE_3", "NIR_BROAD",
               "NIR_NARROW", "SWIR_1", "SWIR_2")  # fmt: skip
@@ -56,7 +61,7 @@ def paper_recipe(
             `decur_resnet50`.
         method: `linear_probe`, `vpt`, `lora`, `vit_adapter` or `full`.
         dataset: `sen1floods11`, `burn_scars`, `reBEN_7k`, `m_cashew_plantation` or
-            `m_sa_crop_type`.
+            `m_sa_crop_type`, or its name in `wb.open_catalog()`.
         decoder: The table is with `linear` only.
         six_bands: The row in which Clay or DeCUR sees the six bands of Prithvi only.
 
@@ -64,6 +69,7 @@ def paper_recipe(
         UnknownNameError: The paper has no such backbone, method or dataset.
         RecipeError: The cell was not published; the message names those that were.
     """
+    dataset = OURS.get(dataset, dataset)
     cell = _cell(backbone, method, dataset, decoder, six_bands)
     return Recipe(
         backbone=backbone,

@@ -189,6 +189,11 @@ def test_what_it_does_not_take_is_said() -> None:
         small(embed_dim=40)
 
 
+def test_an_image_without_ndvi_is_told_what_adds_it() -> None:
+    with pytest.raises(BandError, match=r"backbone.prepare\(image\) adds NDVI"):
+        small()(torch.rand(1, 10, 16, 16))
+
+
 def test_a_patch_resized_without_gradients_learns_later() -> None:
     model = small(patch_size=5)
     with torch.inference_mode():

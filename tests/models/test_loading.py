@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,11 @@ def test_a_misspelt_band_gets_the_nearest_name() -> None:
         load_backbone("workbench_tiny", weights="random", bands=["GREEEN"])
 
 
+def test_no_bands_at_all_are_refused() -> None:
+    with pytest.raises(BandError, match=r"bands=\[\] is empty; name the bands of the images"):
+        load_backbone("workbench_tiny", weights="random", bands=[])
+
+
 def test_weights_for_another_number_of_bands_are_refused(state: State) -> None:
     five = {**state, "patch_embed.proj.weight": torch.zeros(32, 5, 1, 8, 8)}
     with pytest.raises(
@@ -101,6 +107,30 @@ def test_metadata_without_its_encoding_is_refused(model: Backbone) -> None:
         model(image(), torch.zeros(1, 1, 2))
 
 
+@pytest.mark.parametrize(
+    ("given", "shape", "takes"),
+    [("time", (1, 2), "(1, 1, 2)"), ("time", (1, 2, 2), "(1, 1, 2)"), ("location", (2,), "(1, 2)")],
+)
+def test_metadata_of_another_shape_is_refused_with_the_right_one(
+    given: str, shape: tuple[int, ...], takes: str
+) -> None:
+    told = load_backbone("prithvi", coords=("time", "location"), **SIZES)
+    said = f"{given} has the shape {shape}; prithvi takes {takes} for this image, as"
+    with pytest.raises(DataError, match=re.escape(said)):
+        told(image(), **{given: torch.zeros(shape)})
+
+
+def test_one_date_and_place_serve_a_whole_batch() -> None:
+    told = load_backbone("prithvi", coords=("time", "location"), **SIZES).eval()
+    images = image().repeat(2, 1, 1, 1)
+    time, location = told.encode("2018-02-15", (-65.0, -16.0))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            told(images, time, location)[-1],
+            told(images, time.repeat(2, 1, 1), location.repeat(2, 1))[-1],
+        )
+
+
 @pytest.mark.parametrize("size", [4, 30])
 def test_images_that_are_no_multiple_of_the_patch_are_refused(model: Backbone, size: int) -> None:
     with pytest.raises(DataError, match=f"The image is {size}×{size} pixels; .* its patch, 8"):
@@ -128,6 +158,11 @@ def test_unknown_names_and_sizes_get_the_nearest() -> None:
         ({"embed_dim": 48, "num_heads": 5}, "of num_heads=5"),
         ({"patch_size": (2, 8, 8)}, r"patch_size=\(2, 8, 8\) is not a side in pixels"),
         ({"coords": ("space",)}, r"\['space'\] are not among \['time', 'location'\]"),
+        ({"coords": "time"}, r"coords='time' is one string; pass a list of names: \['time'\]"),
+        ({"num_frames": 0}, "num_frames=0 is not a whole number from 1 on"),
+        ({"image_size": 0}, "image_size=0 is not a whole number from 1 on"),
+        ({"image_size": 64.5}, "image_size=64.5 is not a whole number"),
+        ({"image_size": (64, 64, 64)}, "neither a side in pixels nor height and width"),
     ],
 )
 def test_impossible_sizes_are_refused(sizes: dict, said: str) -> None:

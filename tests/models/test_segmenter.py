@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from workbench.errors import BandError
+from workbench.assembly import build_model
+from workbench.errors import BandError, DataError
 from workbench.models import load_backbone
 from workbench.models.backbones import Backbone
 from workbench.models.decoders import DECODERS
 from workbench.models.segmenter import Normalize, Segmenter, pad_to_multiple
+from workbench.recipe import Recipe
 
 NAMES = {
     "prithvi": {"embed_dim": 32, "depth": 4, "num_heads": 2, "patch_size": 8, "image_size": 32},
@@ -55,6 +57,20 @@ def test_several_dates_are_one_image(decoder: str) -> None:
     model = segmenter("prithvi", decoder, num_frames=2)
     with torch.no_grad():
         assert model(torch.rand(1, 6, 2, 40, 50)).shape == (1, 3, 40, 50)
+
+
+@pytest.mark.parametrize(("built", "given"), [(1, 3), (3, 1), (2, 3)])
+def test_another_number_of_dates_is_refused(built: int, given: int) -> None:
+    image = torch.rand(1, 6, given, 32, 32) if given > 1 else torch.rand(1, 6, 32, 32)
+    with pytest.raises(DataError, match=f"built for {built} frames?; .* has {given}. Build it"):
+        segmenter("prithvi", num_frames=built)(image)
+
+
+def test_dates_that_are_averaged_may_be_any_number() -> None:
+    bands = load_backbone("galileo_nano", weights="random").bands
+    model = build_model(Recipe(backbone="galileo_nano"), classes=3, bands=bands, weights="random")
+    with torch.no_grad():
+        assert model.eval()(torch.rand(1, len(bands), 3, 16, 16)).shape == (1, 3, 16, 16)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from workbench.data.bands import canonical_all
-from workbench.errors import RecipeError, WeightsError, unknown_name
+from workbench.errors import BandError, RecipeError, WeightsError, unknown_name
 from workbench.models.backbones import BACKBONES, FAMILIES, Backbone, Facts
 from workbench.models.backbones._timm import PREFIX, timm_facts
 from workbench.models.hub import download, forget
@@ -55,6 +56,7 @@ def load_backbone(
         UnknownNameError: No such backbone.
         WeightsError: The file is missing, broken, or does not fit.
         BandError: A band has no known name, or the weights know none of them.
+        RecipeError: A size is impossible, or the family has none of that name.
     """
     facts = find_facts(name)
     family = FAMILIES[facts.family]
@@ -62,11 +64,14 @@ def load_backbone(
     state, origin = _find_weights(facts, weights)
     trained_bands = facts.bands if weights_bands is None else canonical_all(weights_bands)
     wanted = canonical_all(bands) if bands is not None else trained_bands
-    size = facts.image_size if image_size is None else image_size
+    if not wanted:
+        raise BandError("bands=[] is empty; name the bands of the images.")
+    if isinstance(coords, str):
+        raise RecipeError(f"coords={coords!r} is one string; pass a list of names: [{coords!r}].")
     built: dict[str, Any] = {
         "bands": wanted,
-        "image_size": (size, size) if isinstance(size, int) else tuple(size),
-        "num_frames": num_frames,
+        "image_size": _sides(facts.image_size if image_size is None else image_size),
+        "num_frames": _positive("num_frames", num_frames),
         "coords": facts.coords if coords is None else tuple(coords),
         **sizes,
     }
@@ -110,6 +115,19 @@ def _checked(family: type[Backbone], architecture: Mapping[str, Any]) -> Mapping
                 f"{family.__name__} has no size named {name!r}.{hint} It has {', '.join(known)}."
             )
     return architecture
+
+
+def _sides(size: Any) -> tuple[int, int]:
+    if isinstance(size, str) or (isinstance(size, Sequence) and len(size) != 2):
+        raise RecipeError(f"image_size={size!r} is neither a side in pixels nor height and width.")
+    height, width = size if isinstance(size, Sequence) else (size, size)
+    return _positive("image_size", height), _positive("image_size", width)
+
+
+def _positive(name: str, number: Any) -> int:
+    if not isinstance(number, Integral) or int(number) < 1:
+        raise RecipeError(f"{name}={number!r} is not a whole number from 1 on.")
+    return int(number)
 
 
 def _find_weights(facts: Facts, weights: Weights) -> tuple[State | None, str]:

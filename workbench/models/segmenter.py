@@ -102,6 +102,7 @@ class Segmenter(nn.Module):
                 f"The model takes images (B, {len(bands)}, y, x) with the bands "
                 f"{', '.join(bands)}; got {tuple(image.shape)}."
             )
+        self._require_frames(image)
         padded, _, _ = pad_to_multiple(self.normalize(image), self.backbone.size_multiple)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.trains_backbone):
             wanted = self.decoder.blocks if blocks is None else blocks
@@ -110,6 +111,18 @@ class Segmenter(nn.Module):
             # Bands come first: an input layer may add an index of its own. Frames are channels.
             maps = [*maps, padded[:, : len(bands)].flatten(1, -3)]
         return maps
+
+    def _require_frames(self, image: Tensor) -> None:
+        """Raise the error of another number of frames than channels of features were made for."""
+        if not self.backbone.embed_dim:
+            return
+        built = self.backbone.num_features[-1] // self.backbone.embed_dim
+        given = self.backbone.token_grid(image)[0]
+        if given != built:
+            raise DataError(
+                f"The model was built for {built} frame{'s' if built > 1 else ''}; the image "
+                f"{tuple(image.shape)} has {given}. Build it with num_frames={given}."
+            )
 
     def decode(self, features: Sequence[Tensor], size: Sequence[int]) -> Tensor:
         """Return logits ``(B, K, y, x)`` float32 from what `features` returns.

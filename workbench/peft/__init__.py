@@ -187,6 +187,7 @@ def fitting_methods(backbone: Backbone, kinds: Collection[str] = METHODS) -> lis
 
 import_plugins(__name__, __path__)
 
+from workbench.peft._roles import Tuner  # noqa: E402
 from workbench.peft._split_qkv import split_qkv  # noqa: E402
 from workbench.peft.bitfit import BitFit  # noqa: E402
 from workbench.peft.earth_adapter import EarthAdapter  # noqa: E402
@@ -201,4 +202,5 @@ from workbench.peft.vpt import VPT  # noqa: E402
 
 __all__ = ["IA3", "METHODS", "VPT", "Adapter", "Backbone", "BitFit", "EarthAdapter",
            "FullFineTuning", "LastBlocks", "LinearProbe", "LoRA", "Method", "NormTuning",
-           "Site", "ViTAdapter", "fitting_methods", "method", "register", "split_qkv"]  # fmt: skip
+           "Site", "Tuner", "ViTAdapter", "fitting_methods", "method", "register",
+           "split_qkv"]  # fmt: skip

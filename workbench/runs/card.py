@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.peft import Tuner
+from workbench.recipe import Recipe
 from workbench.runs import folder as layout
+from workbench.runs.checkpoints import CHECKPOINTS
 from workbench.runs.run import Run, percent
 from workbench.storage import read_json, write_text
 
@@ -39,11 +42,35 @@ def card(run: Run) -> str:
     lines += ["", "## Recipe", "", "```python", repr(run.recipe), "```", "", "## Result", ""]
     lines += [f"- {key}: {value}" for key, value in run.facts().items() if key != "folder"]
     lines += [f"- {line}" for line in _scores(run.scores())]
-    lines += ["", "## Limits", "", _LIMITS, "", "## Made with", ""]
+    lines += ["", "## Limits", "", _LIMITS, "", "## Open it", "", *_opening(run)]
+    lines += ["", "## Made with", ""]
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
     lines += [f"Python {environment['python']} on {environment['platform']}; {packages}; device "
               f"{environment['device']}.", ""]
     return "\n".join(lines)
+
+
+def _opening(run: Run) -> list[str]:
+    """Return the code that opens the model; an adapter's files also in Hugging Face peft alone."""
+    code = ["import workbench as wb", "", f"model = wb.load_model({str(run.folder)!r})"]
+    if isinstance(run.recipe, Recipe) and isinstance(run.recipe.peft, Tuner):
+        code += _in_peft(run, run.recipe, run.recipe.peft)
+    return ["```python", *code, "```"]
+
+
+def _in_peft(run: Run, recipe: Recipe, tuner: Tuner) -> list[str]:
+    weights = "" if recipe.weights is None else f"weights={recipe.weights!r}, "
+    code = [
+        "", "# The adapter's two files are Hugging Face peft's own.",
+        "import peft", "from workbench.models import load_backbone",
+        f"backbone = load_backbone({recipe.backbone!r}, {weights}bands={list(run.bands)},",
+        f"                         image_size={tuple(run.info.chip_shape)})",
+    ]  # fmt: skip
+    if {"q", "k", "v"} & set(tuner.targets):
+        split = "split_qkv(backbone)  # one layer for query, key and value becomes three"
+        code += ["from workbench.peft import split_qkv", split]
+    best = str(run.folder / CHECKPOINTS / "best")
+    return [*code, f"adapted = peft.PeftModel.from_pretrained(backbone, {best!r})"]
 
 
 def _scores(scores: dict[str, Any]) -> list[str]:

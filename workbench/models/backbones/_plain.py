@@ -116,9 +116,11 @@ def require_image(backbone: Backbone, image: Tensor, channels: Sequence[str]) ->
     """Raise the error of an image with other channels, or sides that are no whole patches."""
     patch = backbone.patch_size
     if image.ndim not in (4, 5) or image.shape[1] != len(channels):
+        made = [channel for channel in channels if channel not in backbone.bands]
         raise BandError(
             f"{backbone.name} takes images (B, {len(channels)}, H, W) or (B, {len(channels)}, T, "
             f"H, W) with the bands {', '.join(channels)}; got {tuple(image.shape)}."
+            + (f" backbone.prepare(image) adds {', '.join(made)}." if made else "")
         )
     height, width = image.shape[-2:]
     if min(height, width) < patch or height % patch or width % patch:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from workbench.errors import BandError, RecipeError, WeightsError
+from workbench.errors import BandError, DataError, RecipeError, WeightsError
 from workbench.models.backbones import FAMILIES
 from workbench.models.backbones._plain import PlainViT
 from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
@@ -155,9 +155,11 @@ class Prithvi(PlainViT):
         grid = self.token_grid(frames)[:3]
         tokens = self.patch_embed(frames) + resize_table(self.pos_embed, self.grid, grid)[:, 1:]
         if time is not None:
+            self._require_shape("time", time, (len(frames), grid[0], 2))
             encoded = self._encoder("time")(time)
             tokens = tokens + encoded.repeat_interleave(grid[1] * grid[2], dim=1)
         if location is not None:
+            self._require_shape("location", location, (len(frames), 2))
             tokens = tokens + self._encoder("location")(location)[:, None]
         return tokens
 
@@ -209,6 +211,14 @@ class Prithvi(PlainViT):
 
     def _has(self, coord: str) -> bool:
         return hasattr(self, COORDS[coord])
+
+    def _require_shape(self, name: str, given: Tensor, shape: tuple[int, ...]) -> None:
+        # One entry for all images is broadcast.
+        if given.shape not in (shape, (1, *shape[1:])):
+            raise DataError(
+                f"{name} has the shape {tuple(given.shape)}; {self.name} takes {shape} for this "
+                "image, as backbone.encode(dates, lonlat) returns it."
+            )
 
     def _encoder(self, coord: str) -> nn.Module:
         if not self._has(coord):
