@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from workbench.estimation.advice import advise
-from workbench.estimation.estimating import Estimate, auto_batch, estimate
+from workbench.estimation.estimating import Estimate, Estimator, auto_batch, estimate
 
-__all__ = ["Estimate", "advise", "auto_batch", "estimate"]
+__all__ = ["Estimate", "Estimator", "advise", "auto_batch", "estimate"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 
@@ -91,14 +92,58 @@ def estimate(recipe: AnyRecipe, split: Split, *, device: str = "auto",
         RecipeError: The method does not fit the backbone, or there is no such device.
         DataError: The recipe has metadata that a chip lacks.
     """
-    check_split(split)
-    require_metadata(recipe, split.dataset)
-    target = select_device(device)
-    diagram = _described(recipe, split)
-    if not isinstance(recipe, Recipe):
-        return Estimate(recipe, str(target), 0, 0, 0, 0, None, None, device_room(target), True)
-    with Forecast(split, target) as forecast:
-        return _estimate(forecast, recipe, diagram, fit)
+    with Estimator(split, device=device) as estimator:
+        return estimator.estimate(recipe, fit=fit)
+
+
+class Estimator:
+    """Estimates of one recipe after the other on one split, sooner than each by itself.
+
+    The process in which steps are tried stays until `close`.
+
+    Args:
+        split: What would be trained on.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Raises:
+        SplitError: A part of the split is empty or without labels.
+        RecipeError: There is no such device.
+    """
+
+    def __init__(self, split: Split, *, device: str = "auto") -> None:
+        check_split(split)
+        self._split, self._device = split, select_device(device)
+        self._opened: Forecast | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def estimate(self, recipe: AnyRecipe, *, fit: bool = False) -> Estimate:
+        """Return what `wb.estimate` returns."""
+        return self._answer(recipe, fit=fit, probe=True)
+
+    def quick(self, recipe: AnyRecipe) -> Estimate:
+        """Return what its operations tell, with nothing measured; memory and time are rough."""
+        return self._answer(recipe, fit=False, probe=False)
+
+    def close(self) -> None:
+        """End the process; the next estimate starts another."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _answer(self, recipe: AnyRecipe, *, fit: bool, probe: bool) -> Estimate:
+        require_metadata(recipe, self._split.dataset)
+        diagram = _described(recipe, self._split)
+        if not isinstance(recipe, Recipe):
+            room = device_room(self._device)
+            return Estimate(recipe, str(self._device), 0, 0, 0, 0, None, None, room, True)
+        if self._opened is None:
+            self._opened = Forecast(self._split, self._device)
+        return _estimate(self._opened, recipe, diagram, fit, probe)
 
 
 def auto_batch(recipe: Recipe, split: Split, device: torch.device) -> int:
@@ -116,12 +161,14 @@ def _auto_batch(forecast: Forecast, recipe: Recipe) -> int:
     return largest_batch(forecast, recipe, most)
 
 
-def _estimate(forecast: Forecast, recipe: Recipe, diagram: Diagram, fit: bool) -> Estimate:
+def _estimate(
+    forecast: Forecast, recipe: Recipe, diagram: Diagram, fit: bool, probe: bool
+) -> Estimate:
     changed = ""
     if recipe.batch_size == "auto":
         size = _auto_batch(forecast, recipe)
         recipe, changed = recipe.but(batch_size=size), f"batch_size='auto' comes to {size}"
-    if forecast.fits(forecast.memory(recipe)):
+    if probe and forecast.fits(forecast.memory(recipe)):
         forecast.probe(recipe)
     memory = forecast.memory(recipe)
     if fit and not forecast.fits(memory) and (found := fitted(forecast, recipe)):

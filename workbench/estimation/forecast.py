@@ -51,6 +51,10 @@ class Forecast:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
         self._worker.close()
 
     def fits(self, memory: Memory) -> bool:

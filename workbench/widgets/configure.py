@@ -18,6 +18,7 @@ from workbench.options import Options
 from workbench.recipe import Recipe
 from workbench.reprs import html_card
 from workbench.widgets.backbones import BackboneField
+from workbench.widgets.costs import Costs
 from workbench.widgets.fields import WIDE, Changed, help_html, problem_html
 from workbench.widgets.form import INVALID, OptionsForm
 from workbench.widgets.latest import Latest
@@ -33,7 +34,8 @@ def configure(source: Split | Dataset | None = None, recipe: Recipe | None = Non
     """Show a form for a recipe beside the drawing of its model.
 
     Args:
-        source: What will be trained on: its bands and classes shape the model.
+        source: What will be trained on: its bands and classes shape the model; of a split it is
+            also said what training will cost.
         recipe: What the form starts from; by default the defaults.
         key: A name under which the kernel keeps the value: the same cell run again goes on from
             it. Without one every run of the cell starts fresh.
@@ -75,6 +77,8 @@ class Configure(traitlets.HasTraits):
         self._misfits = widgets.HTML()
         self._status, self._picture, self._code = (widgets.HTML() for _ in range(3))
         self._drawer = Latest(self._draw)
+        self._costs = Costs(source) if isinstance(source, Split) else None
+        self._told = False
         self.box = self._layout()
         kept = _KEPT.get(key) if key else None
         self.value = recipe or kept or Recipe()
@@ -84,13 +88,27 @@ class Configure(traitlets.HasTraits):
 
         The form itself lives only as long as its kernel.
         """
+        self.tell_costs()
         display(self.box)
         self._static = DisplayHandle()
         self._static.display(self._bundle(), raw=True)
 
+    def tell_costs(self) -> None:
+        """Say from now on what training the recipe on the split costs; `show` does it, too."""
+        if self._costs and not self._told:
+            self._told = True
+            self._costs.ask(self.value)
+
     def wait(self) -> None:
-        """Return when the drawing shows the value."""
+        """Return when drawing and costs are those of the value."""
         self._drawer.wait()
+        if self._costs:
+            self._costs.wait()
+
+    def close(self) -> None:
+        """End the process that costs are estimated in."""
+        if self._costs:
+            self._costs.close()
 
     def __repr__(self) -> str:
         return code(self.value)
@@ -114,6 +132,8 @@ class Configure(traitlets.HasTraits):
             self._static.update(self._bundle(), raw=True)
         self._status.value = '<span class="wb-busy">updating…</span>'
         self._drawer.ask(self.value)
+        if self._costs and self._told:
+            self._costs.ask(self.value)
 
     def _on_change(self) -> None:
         """Take over what is in the form where it is valid and fits."""
@@ -173,7 +193,8 @@ class Configure(traitlets.HasTraits):
         shown.observe(lambda change: setattr(self._code.layout, "display",
                                              "" if change["new"] else "none"), "value")
         head = widgets.HBox([shown, self._status], layout={"align_items": "center"})
-        picture = widgets.VBox([head, self._code, self._picture],
+        costs = [self._costs.box] if self._costs else []
+        picture = widgets.VBox([head, self._code, *costs, self._picture],
                                layout={"flex": "1 1 380px", "min_width": "0"})
         body = widgets.HBox([form, picture], layout={"flex_flow": "row wrap", "width": "100%"})
         body.add_class("wb-form")

@@ -41,4 +41,12 @@ STYLE = """<style>
 .wb-form .wb-code { font-family: var(--jp-code-font-family, monospace); font-size: 12.5px;
   line-height: 1.4; white-space: pre-wrap; overflow-wrap: anywhere; margin: 4px 0 8px;
   padding: 6px 8px; border: 1px solid var(--jp-border-color2, #8884); user-select: all; }
+.wb-costs { display: flex; flex-wrap: wrap; gap: 6px; margin: 2px 0 4px; max-width: 600px; }
+.wb-costs.wb-stale { opacity: .45; }
+.wb-cost { flex: 1 1 118px; box-sizing: border-box; padding: 5px 8px 6px; border: 1px solid var(--jp-border-color2, #8884);
+  border-radius: 3px; line-height: 1.3; min-width: 0; }
+.wb-cost span { display: block; font-size: 11px; opacity: .75; }
+.wb-cost b { display: block; font-size: 16px; font-weight: 600; }
+.wb-cost small { display: block; font-size: 11px; opacity: .75; }
+.wb-costs-said { font-size: 11.5px; opacity: .75; line-height: 1.35; margin: 0 0 8px; }
 </style>"""
