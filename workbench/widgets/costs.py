@@ -34,6 +34,7 @@ class Costs:
         self._estimator: Estimator | None = None
         self._idle: threading.Timer | None = None
         self._lock = threading.Lock()
+        self._closing = False
         self._latest = Latest(self._work, pause_s=0.6)
         self._wanted: AnyRecipe | None = None
         self.value: Estimate | None = None
@@ -42,7 +43,7 @@ class Costs:
 
     def ask(self, recipe: AnyRecipe) -> None:
         """Tell what another recipe costs, as soon as it is known."""
-        self._wanted = recipe
+        self._wanted, self._closing = recipe, False
         self.box.value = costs_html(self.value, "estimating memory and time…", stale=True)
         self._latest.ask(recipe)
 
@@ -51,10 +52,17 @@ class Costs:
         self._latest.wait()
 
     def close(self) -> None:
-        """End the process in which steps are tried."""
-        with self._lock:
-            if self._estimator is not None:
-                self._estimator.close()
+        """End the process in which steps are tried; what is under way is told before."""
+        self._closing = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._lock.release()
+
+    def _end(self) -> None:
+        if self._estimator is not None:
+            self._estimator.close()
 
     def _work(self, recipe: AnyRecipe) -> None:
         if self._idle is not None:
@@ -62,6 +70,8 @@ class Costs:
         try:
             with self._lock:
                 self._tell(recipe)
+                if self._closing:
+                    self._end()
         except WorkbenchError as error:
             self.value = None
             self.box.value = problem_html(str(error))
@@ -74,7 +84,7 @@ class Costs:
             self._estimator = Estimator(self._split)
         self.value = self._estimator.quick(recipe)
         self.box.value = costs_html(self.value, "measuring…")
-        if recipe is self._wanted:
+        if recipe is self._wanted and not self._closing:
             self.value = self._estimator.estimate(recipe)
             self.box.value = costs_html(self.value)
 

@@ -43,8 +43,8 @@ STYLE = """<style>
   padding: 6px 8px; border: 1px solid var(--jp-border-color2, #8884); user-select: all; }
 .wb-costs { display: flex; flex-wrap: wrap; gap: 6px; margin: 2px 0 4px; max-width: 600px; }
 .wb-costs.wb-stale { opacity: .45; }
-.wb-cost { flex: 1 1 118px; box-sizing: border-box; padding: 5px 8px 6px; border: 1px solid var(--jp-border-color2, #8884);
-  border-radius: 3px; line-height: 1.3; min-width: 0; }
+.wb-cost { flex: 1 1 118px; box-sizing: border-box; padding: 5px 8px 6px; line-height: 1.3;
+  border: 1px solid var(--jp-border-color2, #8884); border-radius: 3px; min-width: 0; }
 .wb-cost span { display: block; font-size: 11px; opacity: .75; }
 .wb-cost b { display: block; font-size: 16px; font-weight: 600; }
 .wb-cost small { display: block; font-size: 11px; opacity: .75; }
