@@ -5,7 +5,9 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from workbench import storage
 from workbench.errors import OutOfSpaceError, WorkbenchError
@@ -61,6 +63,14 @@ def test_a_full_disk_is_explained_once_and_leaves_the_old_file(tmp_path: Path) -
 def test_other_errors_of_the_system_pass_through(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), storage.atomic_file(tmp_path / "x"):
         raise PermissionError(errno.EACCES, "no")
+
+
+def test_files_in_a_folder_are_as_readable_as_ordinary_ones(tmp_path: Path) -> None:
+    (tmp_path / "ordinary").touch()
+    with storage.atomic_folder(tmp_path / "new") as temporary:
+        save_file({"weights": np.ones(2)}, temporary / "weights.safetensors")
+    written = tmp_path / "new" / "weights.safetensors"
+    assert written.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
 
 def test_a_folder_appears_whole(tmp_path: Path) -> None:

@@ -60,6 +60,12 @@ def out_of_space_explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
 def _sync_folder(folder: Path) -> None:
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
@@ -87,9 +93,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
             yield temporary
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
+            temporary.chmod(0o666 & ~_umask())
             os.replace(temporary, path)
             _sync_folder(path.parent)
         finally:
@@ -138,9 +142,9 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                 if file.is_file():
                     with open(file, "rb") as opened:
                         os.fsync(opened.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o777 & ~umask)
+                    # Some libraries, safetensors among them, write for the owner alone.
+                    file.chmod(0o666 & ~_umask())
+            temporary.chmod(0o777 & ~_umask())
             if replace and path.exists():
                 _exchange(temporary, path)
             elif not path.exists():

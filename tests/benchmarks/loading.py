@@ -1,21 +1,28 @@
-"""Chips a second from GeoTIFF to batches, beside a bare loop that reads the same files.
+"""Chips a second from GeoTIFF to batches, beside TerraTorch and a bare loop over the same files.
 
-    python tests/benchmarks/loading.py [--chips 64] [--side 512] [--batch 8] [--repeats 5]
+    python tests/benchmarks/loading.py [--peer ~/terratorch/bin/python] [--chips 64] [--side 512]
 
 A chip is six bands of int16 and a mask. The bare loop opens each file with rasterio, reads it and
 converts nothing; ours also makes reflectance, finds nodata, checks labels, flips and turns, and
-stacks batches. Both take turns; of each the fastest turn counts. Files come from the page cache.
-`cpu` is the processor time of all threads, which other load on the machine disturbs less.
+stacks batches. The peer, in an environment of its own (see step_time.py), does the same but for
+the checks, in one process a core. All take turns; of each the fastest turn counts. Files come from
+the page cache. `cpu` is the processor time of all threads and processes of a chip, which other load
+on the machine disturbs less.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import os
+import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Self
 
 import rasterio
 
@@ -25,6 +32,7 @@ from tests.conftest import HLS, write_chip
 from workbench.data import Dataset
 from workbench.training.loader import Loader
 
+WORKER = Path(__file__).with_name("loading_worker.py")
 LAYOUTS = {
     "uncompressed": {},
     "deflate": {"compress": "deflate"},
@@ -65,6 +73,31 @@ def ours(data: Dataset, batch: int, epoch: int) -> tuple[float, float]:
     return since(begun, count)
 
 
+class Peer:
+    """TerraTorch's loader in a process of its own; a context, at whose end the process is gone."""
+
+    def __init__(self, python: str, folder: str, batch: int) -> None:
+        self._process = subprocess.Popen(
+            [python, str(WORKER), folder, str(batch)], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        )  # fmt: skip
+        if self._process.stdout.readline() != "ready\n":
+            sys.exit(f"The peer ended early; run it alone to see why: {self._process.args}")
+
+    def epoch(self) -> tuple[float, float]:
+        self._process.stdin.write("epoch\n")
+        self._process.stdin.flush()
+        return tuple(json.loads(self._process.stdout.readline()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
 def stamp() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
@@ -77,6 +110,8 @@ def since(begun: tuple[float, float], chips: int) -> tuple[float, float]:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--peer", default=os.environ.get("TERRATORCH_PYTHON"),
+                           help="Python with TerraTorch; by default $TERRATORCH_PYTHON.")
     arguments.add_argument("--chips", type=int, default=64)
     arguments.add_argument("--side", type=int, default=512)
     arguments.add_argument("--batch", type=int, default=8)
@@ -87,13 +122,21 @@ def main() -> None:
     for name, layout in LAYOUTS.items():
         with tempfile.TemporaryDirectory() as folder:
             data = make_chips(Path(folder), given.chips, given.side, layout)
-            turns = [(bare(data), ours(data, given.batch, turn)) for turn in range(given.repeats)]
-        (wall, cpu), (our_wall, our_cpu) = (
-            tuple(min(turn[who][which] for turn in turns) for which in (0, 1)) for who in (0, 1)
+            started = Peer(given.peer, folder, given.batch) if given.peer else nullcontext()
+            with started as peer:
+                turns = [(bare(data), ours(data, given.batch, turn),
+                          peer.epoch() if peer else (math.nan, math.nan))
+                         for turn in range(given.repeats)]
+        reading, loader, other = (
+            [min(turn[who][which] for turn in turns) for which in (0, 1)] for who in range(3)
         )
-        print(f"{name:15} bare rasterio {1e3 / wall:6.1f} chips/s (cpu {cpu:5.1f} ms)   "
-              f"loader {1e3 / our_wall:6.1f} chips/s (cpu {our_cpu:5.1f} ms)   "
-              f"ratio {wall / our_wall:4.2f}")
+        print(f"{name:15} {shown('bare rasterio', reading)} {shown('TerraTorch', other)} "
+              f"{shown('ours', loader)} ratio to rasterio {reading[0] / loader[0]:4.2f}, to "
+              f"TerraTorch {other[0] / loader[0]:4.2f} (cpu {other[1] / loader[1]:4.2f})")
+
+
+def shown(who: str, took: list[float]) -> str:
+    return f"{who} {1e3 / took[0]:6.1f} chips/s (cpu {took[1]:5.1f} ms)  "
 
 
 if __name__ == "__main__":

@@ -133,9 +133,11 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(split, recipe, folder, mon
 
     before: dict = {}
     seen: list = []
-    with pytest.raises(OutOfSpaceError, match=r"No space left .*is whole.*go on with wb\.resume"):
+    with pytest.raises(OutOfSpaceError, match=r"No space left .*is whole; wb\.resume.* goes on"):
         drain(train(recipe, split, folder), lambda event: (seen.append(event), full_disk(event)))
     assert isinstance(seen[-1], RunFailed)
+    assert seen[-1].error == f"OutOfSpaceError: no space left on the disk of {folder}"
+    assert "run the same call again" not in repr(open_run(folder))
     assert open_run(folder).state == "failed"
     assert before
     assert same(before, tensors(folder / "checkpoints" / "last"))
@@ -153,7 +155,7 @@ def test_a_disk_too_full_for_the_last_event_still_says_so(split, recipe, folder,
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OutOfSpaceError, match=r"No space left on the disk of .*training ended"):
+    with pytest.raises(OutOfSpaceError, match=r"training ended.*There is no checkpoint yet"):
         drain(events)
     monkeypatch.undo()
     assert open_run(folder).state == "killed"

@@ -42,11 +42,16 @@ def _unscored(run: Run) -> bool:
 
 def explained(run: Run, failed: RunFailed) -> str:
     """Return what a `run_failed` event says, in one paragraph."""
-    advice = f" – {failed.advice}" if failed.advice else ""
     return (
         f"Training of {run.name!r} failed in epoch {failed.epoch + 1} after step {failed.step}. "
-        f"{failed.error}{advice} {goes_on(run.folder)}"
+        f"{cause(run.folder, failed)}"
     )
+
+
+def cause(folder: Path, failed: RunFailed) -> str:
+    """Return what went wrong and what to do."""
+    advice = f" – {failed.advice}" if failed.advice else ""
+    return f"{failed.error}{advice} {goes_on(folder)}"
 
 
 def goes_on(folder: Path) -> str:

@@ -284,6 +284,5 @@ def _not_finite(part: str, step: int, lr: float) -> str:
     return (
         f"The {part} loss is not finite after step {step} (learning rate {lr:.2g}). Mostly the "
         f"learning rate is too high: try recipe.but(learning_rate={lr / 10:.1g}). Otherwise the "
-        "units of a band are wrong: split.audit() shows each band's range. The last checkpoint "
-        "is from before."
+        "units of a band are wrong: split.audit() shows each band's range."
     )

@@ -13,7 +13,7 @@ from workbench.errors import OutOfSpaceError, TrainingError, WorkbenchError
 from workbench.events import Event, RunFailed, StepDone, WarningRaised
 from workbench.reprs import readable_duration
 from workbench.runs import Run
-from workbench.runs.failures import explained
+from workbench.runs.failures import explained, goes_on
 from workbench.runs.journal import EVENTS, JournalWriter
 from workbench.runs.lock import Lock, writing
 from workbench.storage import out_of_space_explained
@@ -60,7 +60,7 @@ def recorded(run: Run, events: Iterator[Event], *, lock: Lock | None = None,
         except (Exception, KeyboardInterrupt) as error:
             failed = RunFailed(
                 step=last.step if last else 0, epoch=last.epoch if last else 0,
-                error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc(),
+                error=_said(run, error), traceback=traceback.format_exc(),
                 advice=_advice(run, error, advise),
             )
             with contextlib.suppress(OSError):  # the disk may be what failed
@@ -85,6 +85,12 @@ def _after_a_death(events: Iterator[Event], died: int | None) -> Iterator[Event]
                 "the machine ended; its lock was taken over.",
             )
             died = None
+
+
+def _said(run: Run, error: BaseException) -> str:
+    # Its own words say to run the same call again, which a run refuses: it is gone on with.
+    words = f"no space left on the disk of {run.folder}"
+    return f"{type(error).__name__}: {words if isinstance(error, OutOfSpaceError) else error}"
 
 
 def _advice(run: Run, error: BaseException, advise: Advise | None) -> str:
@@ -112,9 +118,8 @@ def _memory_is_full(error: BaseException) -> bool:
 
 def _no_space(run: Run) -> str:
     return (
-        f"No space left on the disk of {run.folder}, so its training ended; the last checkpoint "
-        "is whole. Free some space (`workbench doctor` shows the caches), then go on with "
-        f"wb.resume({str(run.folder)!r})."
+        f"No space left on the disk of {run.folder}, so its training ended. Free some space "
+        f"(`workbench doctor` shows the caches). {goes_on(run.folder)}"
     )
 
 

@@ -26,7 +26,7 @@ from workbench.events import (
 )
 from workbench.reprs import readable_bytes, readable_count, readable_duration
 from workbench.runs import Run, control
-from workbench.runs.failures import goes_on
+from workbench.runs.failures import cause, goes_on
 from workbench.runs.run import LIVE, percent
 from workbench.widgets.thinning import Thinned
 
@@ -178,8 +178,8 @@ class Follower:
             return {"kind": "failed", "text": "The process that trained is gone without a word: "
                     f"killed, or the machine restarted. {goes_on(self.folder)}"}
         match self._last:
-            case RunFailed(error=error, advice=advice) if self.state == "failed":
-                return {"kind": "failed", "text": f"{error} – {advice or goes_on(self.folder)}"}
+            case RunFailed() as failed if self.state == "failed":
+                return {"kind": "failed", "text": cause(self.folder, failed)}
             case RunStopped(step=step, reason=reason) if self.state == "stopped":
                 text = f"Stopped after step {step} ({reason}). {goes_on(self.folder)}"
                 return {"kind": "stopped", "text": text}

@@ -509,3 +509,19 @@ def alarms(chips_by_place, seed):
     audit = Draw(chips_by_place, seed).split().audit()
     return [entry for entry in audit.findings
             if entry.level != "ok" and entry.check not in EXPECTED]
+
+
+_prepared: dict = {}
+
+
+def prepare(names, seed, elsewhere):
+    """Make the places once in a process that draws."""
+    _prepared.update(pool(names, seed, elsewhere))
+
+
+def is_named(name, seed):
+    return named(name, _prepared, seed)[0]
+
+
+def first_alarms(seed):
+    return [finding.check for finding in alarms(_prepared, seed)[:1]]
