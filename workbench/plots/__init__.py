@@ -82,6 +82,7 @@ def _suiting(source: Any) -> Plot:
 
 from workbench.plots import (  # noqa: E402  (each file registers its plot)
     atlas,  # noqa: F401
+    audit,  # noqa: F401
     chip_map,  # noqa: F401
     chips,  # noqa: F401
     curves,  # noqa: F401

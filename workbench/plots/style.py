@@ -39,6 +39,7 @@ class Theme:
     baselines: tuple[str, ...]
     held_out: str
     trained: str
+    alarm: str
 
 
 LIGHT = Theme(
@@ -46,12 +47,14 @@ LIGHT = Theme(
     border="#ffffff",
     runs=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     baselines=("#4b5563", "#7b8591", "#9aa4b0"), held_out="#D55E00", trained="#0072B2",
+    alarm="#B3001E",
 )
 DARK = Theme(
     surface="#16191d", ink="#e8eaed", muted="#9ba4ae", rule="#333a42", land="#2b3138",
     border="#16191d",
     runs=("#4FA9EA", "#F2894A", "#3FC79D", "#E6A3CB", "#F3BE4D", "#93D4F7"),
     baselines=("#c3cad2", "#98a2ad", "#737d88"), held_out="#F2894A", trained="#4FA9EA",
+    alarm="#FF5C70",
 )
 # Runs beyond the number of colours take the colours again, with the next marker.
 RUN_MARKERS = ("o", "s", "^", "v")
