@@ -6,6 +6,7 @@ returns the `LabPage`; at the end of the test nothing may have gone wrong in the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -154,7 +155,13 @@ def lab_url(
     chromium: str, lab_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """JupyterLab on a free port of 127.0.0.1, with settings and history of its own."""
-    home = tmp_path_factory.mktemp("jupyter")
+    with lab_server(lab_folder, tmp_path_factory.mktemp("jupyter")) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def lab_server(folder: Path, home: Path) -> Iterator[str]:
+    """Serve `folder` as long as the context lasts; yields the address."""
     for name, settings in SETTINGS.items():
         file = home / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +179,7 @@ def lab_url(
     environment.pop("MPLBACKEND", None)
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-        "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={lab_folder}",
+        "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}",
         f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
         "--LabApp.extension_manager=readonly",
     ]  # fmt: skip
