@@ -89,6 +89,7 @@ from workbench.plots import (  # noqa: E402  (each file registers its plot)
     diagram,  # noqa: F401
     map,  # noqa: F401
     normalization,  # noqa: F401
+    parts,  # noqa: F401
     preview,  # noqa: F401
     regions,  # noqa: F401
     world,  # noqa: F401

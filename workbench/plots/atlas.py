@@ -9,36 +9,37 @@ from matplotlib.figure import Figure
 
 from workbench.catalog import Catalog
 from workbench.errors import DataError
-from workbench.plots import PLOTS, Plot, style
-from workbench.plots.world import ground
+from workbench.plots import PLOTS, Plot, style, world
 
-COLUMNS = ["collection", "place", "lon", "lat"]
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+COLUMNS = ["collection", "simulated", "place", "lon", "lat"]
+_MANY = 100  # places, whose dots are small so that they do not hide each other
 
 
 def draw(table: pd.DataFrame, figure: Figure) -> None:
-    """Draw a mark for every place, hollow so that collections of one place are all seen."""
+    """Draw a dot for every place; simulated places are rings, which real ones may lie in."""
     if table.empty:
         raise DataError("No collection of the catalogue has a place on the map.")
     axes = figure.subplots()
     axes.set_aspect("equal")
-    ground(axes)
+    world.ground(axes)
     axes.set_xlim(-170, 180)
     axes.set_ylim(-57, 78)
-    names = list(dict.fromkeys(table["collection"]))
-    for number, (name, colour) in enumerate(style.run_colours(names).items()):
-        own = table[table["collection"] == name]
-        # Those that come later are smaller, and lie within the marks of those before.
-        axes.scatter(own["lon"], own["lat"], s=max(110 - 26 * number, 22), facecolor="none",
-                     edgecolor=colour, linewidth=1.4, zorder=3 + number,
-                     marker=_MARKERS[number % len(_MARKERS)], label=f"{name} ({len(own)})")
-    figure.legend(loc="outside lower left", ncols=2)
+    colours = style.run_colours(list(dict.fromkeys(table["collection"])))
+    for name, own in table.groupby("collection", sort=False):
+        simulated = bool(own["simulated"].iloc[0])
+        many = len(own) > _MANY
+        axes.scatter(own["lon"], own["lat"], s=70 if simulated else 7 if many else 26, zorder=4,
+                     facecolor="none" if simulated else colours[str(name)],
+                     edgecolor=colours[str(name)] if simulated else "none",
+                     linewidth=1.5, label=f"{name} · {len(own)} places")
+    for handle in figure.legend(loc="outside lower left", ncols=2).legend_handles:
+        handle.set_sizes([40])  # type: ignore[union-attr]
 
 
 def data(source: Any) -> pd.DataFrame:
     """Return the middle of every place of every collection, in degrees."""
-    rows = [(entry.shown_title, place.title, (place.bbox[0] + place.bbox[2]) / 2,
-             (place.bbox[1] + place.bbox[3]) / 2)
+    rows = [(entry.shown_title, entry.simulated, place.title,
+             (place.bbox[0] + place.bbox[2]) / 2, (place.bbox[1] + place.bbox[3]) / 2)
             for entry in source.values() for place in entry.places if place.bbox is not None]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     axes.set_aspect("equal")
     ground(axes)
     lon, lat = (table["west"] + table["east"]) / 2, (table["south"] + table["north"]) / 2
-    _frame(axes, lon, lat)
+    frame(axes, lon, lat)
     for held_out in (False, True):
         rows = (table["held_out"] == held_out).to_numpy()
         if rows.any():
@@ -47,7 +47,7 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
                          marker="D" if held_out else "o", edgecolor=look.surface, linewidth=1.2)
     _legend(figure, table)
     figure.draw_without_rendering()  # lays the axes out: boxes in pixels are true from here
-    _label(axes, table, np.column_stack([lon, lat]))
+    label(axes, table, np.column_stack([lon, lat]))
 
 
 def ground(axes: Axes) -> None:
@@ -64,7 +64,7 @@ def ground(axes: Axes) -> None:
     axes.add_collection(LineCollection(lines, color=look.rule, lw=0.5, zorder=0))
 
 
-def _frame(axes: Axes, lon: pd.Series, lat: pd.Series) -> None:
+def frame(axes: Axes, lon: pd.Series, lat: pd.Series) -> None:
     """Show the world where regions lie far apart, else their surroundings."""
     if np.ptp(lon) > 90:
         axes.set_xlim(-170, 180)
@@ -75,7 +75,7 @@ def _frame(axes: Axes, lon: pd.Series, lat: pd.Series) -> None:
     axes.set_ylim(lat.mean() - half / 2, lat.mean() + half / 2)
 
 
-def _label(axes: Axes, table: pd.DataFrame, points: npt.NDArray) -> None:
+def label(axes: Axes, table: pd.DataFrame, points: npt.NDArray) -> None:
     """Write each name on the first side of its dot where it covers nothing."""
     dots = axes.transData.transform(points)
     taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in dots]

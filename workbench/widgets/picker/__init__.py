@@ -274,4 +274,5 @@ class Picker(traitlets.HasTraits):
 
 
 def _picture(source: Source) -> Picture:
-    return plot(source, "atlas" if isinstance(source, Catalog) else "world")
+    kinds = {Catalog: "atlas", Split: "parts"}
+    return plot(source, kinds.get(type(source), "world"))
