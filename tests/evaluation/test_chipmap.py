@@ -139,7 +139,7 @@ def test_chips_without_a_position_are_put_where_nothing_is(tmp_path):
 def test_answers_are_kept_and_no_model_is_opened_for_them_again(runs, monkeypatch):
     chip = runs[0].split.parts["test"][0]
     first = chip_map(runs, chip)
-    monkeypatch.setattr("workbench.evaluation.answers.load_model", None)
+    monkeypatch.setattr("workbench.evaluation.answers.kept_model", None)
     assert chip_map(runs, chip).equals(first)
 
 

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from workbench.assembly import Model, encoder, load_model
+from workbench.assembly import encoder
 from workbench.data import Dataset
 from workbench.data.bands import positions
 from workbench.errors import OutOfSpaceError
 from workbench.models.arithmetic import quick_float32
+from workbench.prediction.kept import kept_model, stamps
 from workbench.runs import Run
 from workbench.storage import atomic_file
 from workbench.training.loader import Loader
@@ -57,7 +58,6 @@ class Answers:
         self.run, self.dataset = run, dataset
         self._folder = run.folder / _FOLDER / _key(run, dataset)
         self._kept: OrderedDict[str, Answer] = OrderedDict()
-        self._model: Model | None = None
         self._lock = threading.RLock()
 
     def __getitem__(self, chip_id: str) -> Answer:
@@ -118,9 +118,7 @@ class Answers:
     def _asked(self, chips: Sequence[str]) -> Iterable[Answer]:
         if not chips:
             return []
-        if self._model is None:
-            self._model = load_model(self.run)
-        model, found = self._model, []
+        model, found = kept_model(self.run, "auto"), []
         channels = list(positions(model.description.bands, self.dataset.bands,
                                   self.dataset.info.name))
         device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())),
@@ -138,7 +136,6 @@ class Answers:
 
 
 def _key(run: Run, dataset: Dataset) -> str:
-    weights = sorted((path.name, path.stat().st_size, path.stat().st_mtime_ns)
-                     for path in run.checkpoint("best").iterdir())
+    weights = stamps(run.checkpoint("best"))
     text = json.dumps([weights, dataset.hash, list(dataset.bands)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -38,7 +38,7 @@ class Atlas:
         answers: What each run says of chips, by its name in the comparison.
         chips: One row a scored chip: `part`, `region`, `cluster`, `date`, `lon` and `lat` of its
             centre (NaN without a position), and `wrong <run>`, the share of labelled pixels that
-            the run gets wrong.
+            the run gets wrong (its seeds on average).
 
     Raises:
         RunError: No run is among what is compared.
@@ -120,17 +120,10 @@ class Atlas:
 
     def _table(self, scored: pd.DataFrame) -> pd.DataFrame:
         places = [self.data.lonlat(str(chip)) or (np.nan, np.nan) for chip in scored.index]
-        wrong = {f"wrong {entry.name}": share_wrong(entry.first.counts)
-                 for entry in self.comparison.entries}
+        right = self.comparison.chips("accuracy").loc[scored.index]
+        wrong = {f"wrong {name}": 1 - right[name] for name in self.comparison.runs}
         lon, lat = np.array(places, float).reshape(-1, 2).T
         return scored.assign(lon=lon, lat=lat, **wrong)
-
-
-def share_wrong(counts: Counts) -> npt.NDArray[np.float64]:
-    """Return the share of labelled pixels ``(chip,)`` that are wrong; NaN where there are none."""
-    total = counts.sum(axis=(-2, -1))
-    right = np.trace(counts, axis1=-2, axis2=-1)
-    return np.where(total > 0, 1 - right / np.maximum(total, 1), np.nan)
 
 
 def least_difference(one: Counts, other: Counts) -> npt.NDArray[np.float64]:

@@ -85,10 +85,6 @@ class Overview:
             if shown or self.bounds:
                 fit(self.chart, shown or enclosing(self.bounds.values()))
 
-    def close(self) -> None:
-        """Take the map away."""
-        self.chart.close()
-
     def _show_chips(self, measure: Measure, region: str, chip: str | None,
                     found: Mapping[str, Place]) -> None:
         chips = self._atlas.chips[self._atlas.chips["region"] == region]

@@ -125,11 +125,6 @@ class Pair:
             if new := [one for one in layers if one not in chart.layers]:
                 chart.layers = (*chart.layers, *new)
 
-    def close(self) -> None:
-        """Take the maps away."""
-        for chart in self.maps:
-            chart.close()
-
 
 def _heard(clicked: Callable[[float, float], object], **event: Any) -> None:
     if event.get("type") == "click":

@@ -134,8 +134,7 @@ class CompareMap(traitlets.HasTraits):
     def close(self) -> None:
         """Stop computing and take the panel away; the picture stays."""
         self._worker.close()
-        self._overview.close()
-        self._pair.close()
+        # Not the maps: leaflet still listens to the window, and asks a map that is closed.
         self.box.close()
 
     def __repr__(self) -> str:
