@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from workbench.evaluation.maps import confidence_map, disagreement_map, error_map
     from workbench.fitting import fit, launch, resume
     from workbench.labelling import fit_labels
+    from workbench.fitting.studying import study
     from workbench.losses import CrossEntropy, Dice, Focal
     from workbench.paper import paper_recipe, paper_scores
     from workbench.peft import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from workbench.prediction import predict, to_cog
     from workbench.recipe import Recipe, SpectralIndex, baselines
     from workbench.runs import Run, list_runs, open_run
+    from workbench.runs.studies import Study, open_study
     from workbench.schedules import Cosine, Plateau
     from workbench.training.features import clear_features
     from workbench.widgets.comparing import compare_map
@@ -80,6 +82,8 @@ _NAMES = {
     "workbench.assembly.terratorch": ("import_terratorch",),
     "workbench.fitting": ("fit", "launch", "resume"),
     "workbench.runs": ("Run", "open_run", "list_runs"),
+    "workbench.fitting.studying": ("study",),
+    "workbench.runs.studies": ("Study", "open_study"),
     "workbench.estimation": ("estimate", "Estimate"),
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
     "workbench.evaluation.chipmap": ("chip_map",),
@@ -105,6 +109,7 @@ __all__ = [
     "CrossEntropy", "Focal", "Dice", "Plateau", "Cosine",
     "backbones", "decoders", "describe", "build_model", "load_model", "merge",
     "estimate", "Estimate", "fit", "launch", "resume", "Run", "open_run", "list_runs",
+    "study", "Study", "open_study",
     "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "chip_map", "error_map", "disagreement_map", "confidence_map",

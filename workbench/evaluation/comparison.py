@@ -11,10 +11,12 @@ from workbench.evaluation import differences, tables
 from workbench.evaluation.chipscores import chip_table
 from workbench.evaluation.entries import Entry, entries_of
 from workbench.evaluation.grouping import By, column_of
+from workbench.evaluation.pooling import study_entries
 from workbench.evaluation.scores import Scores
 from workbench.evaluation.verdicts import sentence
 from workbench.reprs import html_card, html_notes, html_table, readable_count, text_table
 from workbench.runs import Run
+from workbench.runs.studies import Study
 
 _MOST_SENTENCES = 15
 
@@ -197,14 +199,15 @@ class Comparison:
         return html_card(self._title(), body="".join(blocks))
 
 
-def compare(runs: Iterable[Run | Scores], by: By = "region") -> Comparison:
+def compare(runs: Study | Iterable[Run | Scores], by: By = "region") -> Comparison:
     """Compare runs by their stored scores; nothing is predicted again.
 
     Runs that share everything but the seed become one line, whose interval covers the seeds too.
     Runs without scores are left out, and the comparison says so.
 
     Args:
-        runs: Evaluated runs (`wb.fit` evaluates them), or scores from `wb.evaluate`.
+        runs: Evaluated runs (`wb.fit` evaluates them), scores from `wb.evaluate`, or a study, whose
+            methods are compared over all its splits.
         by: What the rows are: `region`, `part`, `class`, `cluster`, `date`, `month`, any column of
             the chips, or a GeoDataFrame of polygons; see `Scores.table`.
 
@@ -214,7 +217,10 @@ def compare(runs: Iterable[Run | Scores], by: By = "region") -> Comparison:
         UnknownNameError: There is nothing to group by that name.
         GridError: The polygons have no CRS.
     """
-    entries, left_out = entries_of(list(runs))
+    if isinstance(runs, Study):
+        entries, left_out = study_entries(runs)
+    else:
+        entries, left_out = entries_of(list(runs))
     if not (isinstance(by, str) and by == "class"):
         tables.places(entries[0].first.chips, by)
     return Comparison(entries, by, left_out)

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from workbench import metrics
 from workbench.errors import RunError, SplitError
 from workbench.evaluation import tables
@@ -28,12 +30,14 @@ class Entry:
     Attributes:
         name: What it is called beside the others.
         seeds: Scores of each seed.
-        runs: The run of each seed, None for scores that came without one.
+        runs: The run of each seed, None for scores that came without one or from several splits.
+        trained: All runs that the scores come from.
     """
 
     name: str
     seeds: tuple[Scores, ...]
     runs: tuple[Run | None, ...] = ()
+    trained: tuple[Run, ...] = ()
 
     @property
     def first(self) -> Scores:
@@ -108,8 +112,14 @@ def _named(groups: Sequence[list[Member]]) -> list[Entry]:
         name = seeds[0].run + (f" ×{len(seeds)} seeds" if len(seeds) > 1 else "")
         taken = {*OWN, *seeds[0].chips.columns, *(entry.name for entry in entries)}
         candidates = itertools.chain([name], (f"{name} ({n})" for n in itertools.count(2)))
-        entries.append(Entry(next(c for c in candidates if c not in taken), seeds, runs))
+        entries.append(Entry(next(c for c in candidates if c not in taken), seeds, runs,
+                             tuple(run for run in runs if run is not None)))
     return entries
+
+
+def keys(scores: Scores) -> pd.MultiIndex:
+    """Return what tells the chips of scores apart: over several splits one may be in two parts."""
+    return pd.MultiIndex.from_arrays([scores.chips.index, scores.chips["part"]])
 
 
 def aligned(scores: Scores, first: Scores) -> Scores:
@@ -128,7 +138,7 @@ def aligned(scores: Scores, first: Scores) -> Scores:
             "same part. Score both on one split: wb.compare([wb.evaluate(run, split) for run in "
             "runs])."
         )
-    order = scores.chips.index.get_indexer(first.chips.index)
+    order = keys(scores).get_indexer(keys(first))
     counts = scores.counts[order]
     if differing := int((counts.sum(-1) != first.counts.sum(-1)).any(-1).sum()):
         raise SplitError(
