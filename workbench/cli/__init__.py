@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 # isort: off
 import workbench.cli.fitting
 import workbench.cli.estimating
+import workbench.cli.studying
 import workbench.cli.steering
 import workbench.cli.results
 import workbench.cli.machine  # noqa: F401

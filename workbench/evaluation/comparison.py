@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
-from workbench.evaluation import differences, tables
+from workbench.evaluation import differences, export, published, tables
 from workbench.evaluation.chipscores import chip_table
+from workbench.evaluation.costs import cost_table
 from workbench.evaluation.entries import Entry, entries_of
 from workbench.evaluation.grouping import By, column_of
 from workbench.evaluation.pooling import study_entries
@@ -17,6 +19,7 @@ from workbench.evaluation.verdicts import sentence
 from workbench.reprs import html_card, html_notes, html_table, readable_count, text_table
 from workbench.runs import Run
 from workbench.runs.studies import Study
+from workbench.storage import atomic_file
 
 _MOST_SENTENCES = 15
 
@@ -32,13 +35,16 @@ class Comparison:
         entries: What is compared.
         by: What the rows are, as asked of `compare`.
         left_out: Runs that have no scores, with the reason.
+        published: One's own scores and the paper's (`beside="paper"`), else None.
     """
 
     def __init__(self, entries: Sequence[Entry], by: By,
-                 left_out: Mapping[str, str] | None = None) -> None:
+                 left_out: Mapping[str, str] | None = None,
+                 published: pd.DataFrame | None = None) -> None:
         self.entries = tuple(entries)
         self.by = by
         self.left_out = dict(left_out or {})
+        self.published = published
 
     @property
     def runs(self) -> list[str]:
@@ -83,6 +89,33 @@ class Comparison:
             UnknownNameError: There is no such score.
         """
         return chip_table({entry.name: entry.seeds for entry in self.entries}, score)
+
+    def costs(self) -> pd.DataFrame:
+        """Return what each run cost and what it brings, one row for each run.
+
+        `trainable_parameters`, `train_s` (seconds of all epochs, averaged over seeds and splits),
+        `memory_bytes` at the peak and `memory_of` (`device`, or `host`: the whole process), and
+        mIoU in region and held out. NaN where nothing is trained or no run is at hand.
+        """
+        return cost_table(self.entries)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write `table()`, whole numbers and fractions as they are, to a file."""
+        with atomic_file(Path(path)) as temporary:
+            self.table().to_csv(temporary, index=False)
+
+    def to_markdown(self) -> str:
+        """Return the comparison as Markdown: runs, then places, then what to mind."""
+        tables_ = [export.markdown(*self._shown()), export.markdown(*self._regions())]
+        return "\n".join([f"**{self._title()}**\n", *tables_,
+                          *(f"- {line}" for line in [*self._sentences(), *self._notes()]), ""])
+
+    def to_latex(self) -> str:
+        """Return two LaTeX tables (package booktabs), runs and places, notes in the captions."""
+        return "\n".join([
+            export.latex(*self._shown(), caption=f"{self._title()}.", notes=[tables.INTERVAL_NOTE]),
+            export.latex(*self._regions(), caption=f"mIoU in percent; {self._title()}."),
+        ])
 
     @property
     def _chips(self) -> pd.DataFrame:
@@ -143,7 +176,10 @@ class Comparison:
     def _shown(self) -> tuple[list[str], list[list[str]]]:
         header = ["run", "parameters trained", "in region: mIoU %", "held out: mIoU %",
                   "gap: points"]
-        rows = [[entry.shown, _parameters(entry.first.trainable_parameters),
+        if any(len(entry.seeds) > 1 for entry in self.entries):
+            header.insert(1, "seeds")
+        rows = [[entry.shown, *([str(len(entry.seeds))] if "seeds" in header else []),
+                 _parameters(entry.first.trainable_parameters),
                  f"{entry.pooled('test')}", f"{entry.pooled('held_out')}", f"{entry.gap}"]
                 for entry in self.entries]
         return header, rows
@@ -180,6 +216,17 @@ class Comparison:
             notes.append("No baseline is among these runs: fit wb.baselines(dataset) beside them.")
         return notes
 
+    def _paper_notes(self) -> list[str]:
+        first = self.entries[0].first
+        assert self.published is not None
+        notes = [f"{self.published.attrs['source'].get('scores', 'the PEFT paper')}; here the "
+                 "brackets are intervals over places."]
+        if first.simulated:
+            notes.append(f"The paper's scores are of real images, those on {first.dataset} of "
+                         "simulated ones: the order of methods can be laid beside each other, the "
+                         "numbers cannot.")
+        return notes
+
     def _sentences(self) -> list[str]:
         said = self.verdicts("part")
         more = len(said) - _MOST_SENTENCES
@@ -190,16 +237,24 @@ class Comparison:
         _, regions = shown = self._regions()
         blocks = [self._title(), text_table(*self._shown()), *self._sentences(),
                   *([text_table(*shown)] if regions else []), *self._notes()]
+        if self.published is not None:
+            blocks += ["Beside the paper's:", text_table(*published.shown(self.published)),
+                       *self._paper_notes()]
         return "\n".join(blocks)
 
     def _repr_html_(self) -> str:
         _, regions = shown = self._regions()
         blocks = [html_table(*self._shown()), html_notes(self._sentences()),
                   html_table(*shown) if regions else "", html_notes(self._notes())]
+        if self.published is not None:
+            blocks += [html_notes(["Beside the paper's:"]),
+                       html_table(*published.shown(self.published)),
+                       html_notes(self._paper_notes())]
         return html_card(self._title(), body="".join(blocks))
 
 
-def compare(runs: Study | Iterable[Run | Scores], by: By = "region") -> Comparison:
+def compare(runs: Study | Iterable[Run | Scores], by: By = "region", *,
+            beside: str | None = None) -> Comparison:
     """Compare runs by their stored scores; nothing is predicted again.
 
     Runs that share everything but the seed become one line, whose interval covers the seeds too.
@@ -210,6 +265,8 @@ def compare(runs: Study | Iterable[Run | Scores], by: By = "region") -> Comparis
             methods are compared over all its splits.
         by: What the rows are: `region`, `part`, `class`, `cluster`, `date`, `month`, any column of
             the chips, or a GeoDataFrame of polygons; see `Scores.table`.
+        beside: "paper" lays the PEFT paper's table for the same dataset beside one's own,
+            "paper:burn_scars" that of another one.
 
     Raises:
         RunError: No run has scores, or there are no runs.
@@ -223,7 +280,11 @@ def compare(runs: Study | Iterable[Run | Scores], by: By = "region") -> Comparis
         entries, left_out = entries_of(list(runs))
     if not (isinstance(by, str) and by == "class"):
         tables.places(entries[0].first.chips, by)
-    return Comparison(entries, by, left_out)
+    table = None
+    if beside is not None:
+        dataset = published.paper_dataset(beside, entries[0].first.dataset)
+        table = published.beside_paper(entries, dataset)
+    return Comparison(entries, by, left_out, table)
 
 
 def _parameters(count: int | None) -> str:

@@ -15,6 +15,9 @@ def sentence(first: str, second: str, rows: pd.DataFrame) -> str:
         second: The run that was subtracted.
         rows: Their rows of `Comparison.differences`.
     """
+    # Over several splits a region is trained on in one and held out in another.
+    twice = rows.groupby("region")["part"].transform("nunique") > 1
+    rows = rows.assign(which=(" (" + rows["part"] + ")").where(twice, ""))
     clauses = []
     ways = (first, second, "better", 1), (second, first, "worse", -1)
     for better, worse, verdict, sign in ways:
@@ -51,7 +54,8 @@ def _by_place(rows: pd.DataFrame) -> list[tuple[str, dict]]:
             found.append((str(row["part"]), row))
         else:
             named = any(other["region"] != other["part"] for _, other in found)
-            found.append((("" if named else "in ") + display_name(row["region"]), row))
+            name = display_name(row["region"]) + row.get("which", "")
+            found.append((("" if named else "in ") + name, row))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import overload
 from workbench.errors import WorkbenchError, unknown_name
 from workbench.reprs import html_table, text_table
 from workbench.runs.folder import RECIPE
+from workbench.runs.pruning import prune
 from workbench.runs.run import Run
 
 _COLUMNS = (
@@ -48,6 +49,10 @@ class RunList(Sequence[Run]):
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    def prune(self) -> int:
+        """Delete what finished runs need no more and return the bytes freed; see `prune`."""
+        return sum(prune(run) for run in self._runs)
 
     def _rows(self) -> list[list[str]]:
         return [[run.name, *_cells(run)] for run in self._runs]

@@ -246,7 +246,9 @@ class Run:
             )
         if self.watched_held_out:
             facts["held-out regions"] = "watched while it trained"
-        facts["peak memory"] = _peak(events)
+        peak = _peak(events)
+        on = " on the device" if peak and peak[1] == "device" else ""
+        facts["peak memory"] = f"{readable_bytes(peak[0])}{on}" if peak else "–"
         facts["time"] = readable_duration(self.duration_s())
         facts["folder"] = _short(self.folder)
         return facts
@@ -255,6 +257,13 @@ class Run:
         """Return the seconds spent on the epochs done, None before the first one's end."""
         done = [event.duration_s for event in self.events() if isinstance(event, EpochDone)]
         return sum(done) if done else None
+
+    def peak_memory(self) -> tuple[int, str] | None:
+        """Return the most memory in bytes and whose it is, `device` or `host` (the process).
+
+        None before the first step.
+        """
+        return _peak(self.events())
 
     def _state_in_words(self, events: list[Event]) -> str:
         state = self.state
@@ -319,13 +328,13 @@ def _last(events: list[Event], kind: type[E]) -> E | None:
     return next((event for event in reversed(events) if isinstance(event, kind)), None)
 
 
-def _peak(events: list[Event]) -> str:
+def _peak(events: list[Event]) -> tuple[int, str] | None:
     steps = [event for event in events if isinstance(event, (StepDone, RunFinished))]
     device = [size for event in steps if (size := _peaks(event)[1]) is not None]
     host = [_peaks(event)[0] for event in steps]
     if device:
-        return f"{readable_bytes(max(device))} on the device"
-    return readable_bytes(max(host)) if host else "–"
+        return max(device), "device"
+    return (max(host), "host") if host else None
 
 
 def _peaks(event: Event) -> tuple[int, int | None]:
