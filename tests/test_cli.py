@@ -18,8 +18,8 @@ from workbench.runs import control
 from workbench.runs.lock import writing
 
 BANDS = "BLUE,GREEN,RED,NIR_NARROW,SWIR_1,SWIR_2"
-VERBS = ("demo", "fit", "watch", "pause", "unpause", "stop", "evaluate", "predict", "compare", "study",
-         "runs", "lab", "doctor")  # fmt: skip
+VERBS = ("demo", "fit", "watch", "pause", "unpause", "stop", "evaluate", "predict", "compare",
+         "study", "runs", "lab", "doctor")  # fmt: skip
 
 
 def run(*arguments: str) -> str:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from workbench.evaluation.chipmap import chip_map
     from workbench.evaluation.maps import confidence_map, disagreement_map, error_map
     from workbench.fitting import fit, launch, resume
-    from workbench.labelling import fit_labels
     from workbench.fitting.studying import study
+    from workbench.labelling import fit_labels
     from workbench.losses import CrossEntropy, Dice, Focal
     from workbench.paper import paper_recipe, paper_scores
     from workbench.peft import (
