@@ -175,6 +175,7 @@ def test_widget_and_picture_are_two_outputs(make_run, displayed, kernel):
     board._ipython_display_()
     widget, picture = (output["data"] for output in displayed)
     assert "application/vnd.jupyter.widget-view+json" in widget
+    assert widget["text/plain"] == "lora: the last picture is below"
     assert set(picture) == {"text/plain", "image/png"}
     pixels = image.imread(io.BytesIO(picture["image/png"]))
     assert pixels.shape[1] == 860

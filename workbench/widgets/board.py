@@ -59,6 +59,10 @@ class Board(anywidget.AnyWidget):
         self._next = 0.0
         self.on_msg(lambda _, message, __: asked(message["run"], message["wish"]))
 
+    def __repr__(self) -> str:
+        """Return what stands in a notebook where widgets cannot be had."""
+        return f"{', '.join(feed.follower.name for feed in self._feeds)}: the last picture is below"
+
     def show(self, *, now: bool = False) -> None:
         """Send what is new, if it is time or `now`."""
         if not now and time.monotonic() < self._next:
