@@ -87,3 +87,10 @@ def test_durations_read_as_people_say_them(seconds: float | None, text: str) -> 
 ])
 def test_counts_read_as_people_say_them(count: int, text: str) -> None:
     assert reprs.readable_count(count) == text
+
+
+@pytest.mark.parametrize(("loss", "text"), [
+    (None, "–"), (0.31849, "0.318"), (-12.5, "-12.500"), (2.1e30, "2.1e+30"),
+])
+def test_losses_take_few_places(loss: float | None, text: str) -> None:
+    assert reprs.readable_loss(loss) == text

@@ -25,7 +25,7 @@ from workbench.events import (
     StepDone,
     WarningRaised,
 )
-from workbench.reprs import readable_bytes, readable_count, readable_duration
+from workbench.reprs import readable_bytes, readable_count, readable_duration, readable_loss
 
 _BAR_WIDTH = 24  # with the words beside it, it fits 80 columns
 
@@ -108,10 +108,11 @@ class TerminalView:
         return ""
 
     def _epoch_line(self, event: EpochDone) -> str:
+        train, val = readable_loss(event.train_loss), readable_loss(event.val_loss)
         return (
-            f"epoch {event.epoch + 1}/{self._epochs()} · loss {event.train_loss:.3f} · "
-            f"val loss {event.val_loss:.3f}{_score(' · val mIoU', event.val_miou)}"
-            f"{' · best' if event.best else ''} · ETA {readable_duration(event.eta_s)}"
+            f"epoch {event.epoch + 1}/{self._epochs()} · loss {train} · val loss {val}"
+            f"{_score(' · val mIoU', event.val_miou)}{' · best' if event.best else ''} · "
+            f"ETA {readable_duration(event.eta_s)}"
         )
 
     def _epochs(self) -> int | str:
@@ -150,8 +151,8 @@ class TerminalView:
     def _facts(self) -> Iterator[tuple[str, str]]:
         step, epoch, best = self._step, self._epoch, self._best
         if step:
-            validation = f" · validation {epoch.val_loss:.3f}" if epoch else ""
-            yield "loss", f"training {step.loss:.3f}{validation}"
+            validation = f" · validation {readable_loss(epoch.val_loss)}" if epoch else ""
+            yield "loss", f"training {readable_loss(step.loss)}{validation}"
         if epoch and epoch.val_miou is not None:
             chosen = f" · best in epoch {best.epoch + 1}" if best else ""
             yield "val mIoU", f"{100 * epoch.val_miou:.1f} %{chosen}"

@@ -74,6 +74,13 @@ def readable_duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def readable_loss(loss: float | None) -> str:
+    """Return a loss in few places: `0.318`, `2.1e+30` of one that diverges; `–` without one."""
+    if loss is None:
+        return "–"
+    return f"{loss:.3f}" if abs(loss) < 1000 else f"{loss:.1e}"
+
+
 def readable_count(count: int) -> str:
     """Return a count as people say it: `3.1 M`."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

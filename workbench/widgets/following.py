@@ -24,7 +24,7 @@ from workbench.events import (
     StepDone,
     WarningRaised,
 )
-from workbench.reprs import readable_bytes, readable_count, readable_duration
+from workbench.reprs import readable_bytes, readable_count, readable_duration, readable_loss
 from workbench.runs import Run, control
 from workbench.runs.failures import cause, goes_on
 from workbench.runs.run import LIVE, percent
@@ -159,7 +159,7 @@ class Follower:
     def facts(self) -> list[dict[str, Any]]:
         """Return what is worth a number of its own: label, value, note, and a share of a bar."""
         step, best = self._step, max(self._scores(), default=None)
-        facts = [_fact("training loss", _short(step.loss if step else None)),
+        facts = [_fact("training loss", readable_loss(step.loss if step else None)),
                  _fact("best validation mIoU", percent(best)),
                  _fact("learning rate", f"{step.lr:.1e}" if step else "–"),
                  _fact("speed", f"{step.samples_per_s:.1f} chips/s" if step else "–")]
@@ -237,10 +237,6 @@ def _device(step: StepDone) -> dict[str, Any]:
 
 def _fact(label: str, value: str, note: str = "", share: float | None = None) -> dict[str, Any]:
     return {"label": label, "value": value, "note": note, "share": share}
-
-
-def _short(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _line(event: Event) -> Line | None:
