@@ -149,7 +149,7 @@ def test_another_run_of_the_same_backbone_never_sees_an_image(
     split, probe, tmp_path, passes, reads, monkeypatch
 ):
     list(train(probe, split, tmp_path / "first"))
-    monkeypatch.setattr(session, "audited", lambda _: ())  # looks at the data as ever
+    monkeypatch.setattr(session, "audited", lambda *_: ())  # looks at the data as ever
     passes.clear()
     events = train(probe.but(learning_rate=0.01, weight_decay=0.1), split, tmp_path / "second")
     next(events)
