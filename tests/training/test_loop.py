@@ -90,7 +90,7 @@ def test_test_and_held_out_chips_are_never_read(split, recipe, tmp_path, monkeyp
     read: set[str] = set()
     original = Dataset.read
     monkeypatch.setattr(Dataset, "read", lambda self, chip: read.add(chip) or original(self, chip))
-    monkeypatch.setattr(session, "audited", lambda _: ())  # compares the parts, so looks at all
+    monkeypatch.setattr(session, "audited", lambda *_: ())  # compares the parts, so looks at all
     list(train(recipe, split, tmp_path / "run"))
     assert read == {*split.parts["train"], *split.parts["val"]}
 
