@@ -35,7 +35,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
 
 
 def test_baselines_stand_beside_the_fine_tuned_runs(tiny_floods):
-    names = list(recipes(tiny_floods, epochs=2, seed=0))
+    names = list(recipes(tiny_floods, "workbench_tiny", epochs=2, seed=0))
     assert names[:4] == ["lora", "full", "linear-probe", "unet-scratch"]
     assert {"ndwi-0", "ndwi-tuned", "mndwi-0", "mndwi-tuned"} == set(names[4:])
 

@@ -34,21 +34,26 @@ if TYPE_CHECKING:
     from workbench.runs import Run
 
 
-@app.command(epilog=examples("workbench demo", "workbench demo floods-tonight --device cpu"))
+@app.command(epilog=examples("workbench demo", "workbench demo floods-tonight --device cpu",
+                             "workbench demo --real"))
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where everything is written.")] = Path(
-        "workbench-demo"
-    ),
+    folder: Annotated[Path | None, typer.Argument(
+        help="Where everything is written.", show_default="workbench-demo"
+    )] = None,
+    real: Annotated[bool, typer.Option(
+        "--real", help="On a real chip of Sen1Floods11 with Prithvi-EO-2.0-tiny-TL; both are "
+        "downloaded once."
+    )] = False,
     epochs: Annotated[int | None, typer.Option(help="Epochs of every training.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the data and of every training.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Run the whole job on simulated floods, offline: train, compare, map, report."""
+    """Run the whole job, on simulated floods without a network: train, compare, map, report."""
     from workbench.demo import run_demo
 
     given = {"epochs": epochs, "seed": seed}
     chosen: dict[str, Any] = {option: value for option, value in given.items() if value is not None}
-    run_demo(folder, device=device, **chosen)
+    run_demo(folder, real=real, device=device, **chosen)
 
 
 @app.command(

@@ -1,6 +1,7 @@
-"""The demo: the whole job on simulated floods, and the page that reports it."""
+"""The demo: the whole job on simulated floods or a real chip, and the page that reports it."""
 
+from workbench.demo.real import real_chip
 from workbench.demo.run import run_demo
 from workbench.demo.scene import make_scene
 
-__all__ = ["make_scene", "run_demo"]
+__all__ = ["make_scene", "real_chip", "run_demo"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-_LOAD = """import workbench as wb
+from workbench.demo.subject import Subject
+from workbench.recipe import Recipe
 
-floods = wb.load("simulated-floods")
+_LOAD = """import workbench as wb
+{code}
 split = floods.split(hold_out=["{region}"])
 """
-_FIT = """recipe = wb.Recipe(peft=wb.LoRA(), epochs={epochs}, batch_size=4)
+_FIT = """recipe = wb.Recipe({backbone}peft=wb.LoRA(), epochs={epochs}, batch_size=4)
 lora = wb.fit(recipe, split, name="lora")
 full = wb.fit(recipe.but(peft="full", learning_rate=5e-4), split, name="full")
 linear = wb.fit(recipe.but(peft="linear_probe"), split, name="linear-probe")
@@ -31,9 +33,13 @@ _CURVES = """wb.plot([lora, full, linear], "curves")
 """
 
 
-def snippets(region: str, epochs: int) -> dict[str, str]:
+def snippets(subject: Subject, epochs: int) -> dict[str, str]:
     """Return the code by part of the report; `all` is a script that runs as it is."""
-    facts = {"region": region, "epochs": epochs}
+    default = Recipe.model_fields["backbone"].default
+    facts = {
+        "region": subject.hold_out, "epochs": epochs, "code": subject.code,
+        "backbone": "" if subject.backbone == default else f'backbone="{subject.backbone}", ',
+    }  # fmt: skip
     load, train = _LOAD.format(**facts), _FIT.format(**facts)
     return {
         "split": load + 'split.audit()\nwb.plot(split, "world")',

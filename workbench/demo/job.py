@@ -15,11 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from workbench import __version__
-from workbench.data import Dataset, Split, load
+from workbench.data import Dataset, Split
 from workbench.data.audit import Audit
-from workbench.data.simulated.generate import VERSION
-from workbench.data.simulated.regions import HELD_OUT
-from workbench.demo.scene import SCENE, make_scene
+from workbench.demo.scene import SCENE
+from workbench.demo.subject import Subject
 from workbench.errors import WorkbenchError
 from workbench.evaluation import Comparison, compare
 from workbench.fitting import fit, resume
@@ -30,8 +29,6 @@ from workbench.reprs import readable_duration
 from workbench.runs import Run
 from workbench.storage import read_json, write_json
 
-# Chosen by measurement so that the whole demo takes less than five minutes on two cores.
-EPOCHS = 4
 # Full fine-tuning's own rate (1e-4) is made for long trainings of large backbones; in a few epochs
 # it would starve the method that LoRA is compared with.
 FULL_LEARNING_RATE = 5e-4
@@ -43,6 +40,7 @@ WATER = "water.tif"
 class Results:
     """What the stages made, for the report."""
 
+    subject: Subject
     folder: Path
     split: Split
     audit: Audit
@@ -92,10 +90,10 @@ class Stages:
                            style="dim")
 
 
-def recipes(dataset: Dataset, epochs: int, seed: int) -> dict[str, AnyRecipe]:
+def recipes(dataset: Dataset, backbone: str, epochs: int, seed: int) -> dict[str, AnyRecipe]:
     """Return what is trained, by name: three ways to fine-tune one backbone, and baselines."""
     # Small batches make the most of few epochs.
-    base = Recipe(epochs=epochs, batch_size=4, seed=seed)
+    base = Recipe(backbone=backbone, epochs=epochs, batch_size=4, seed=seed)
     beat = baselines(dataset, epochs=epochs, batch_size=4, seed=seed)
     beat.sort(key=lambda recipe: not isinstance(recipe, Recipe))  # the network first
     return {
@@ -106,17 +104,17 @@ def recipes(dataset: Dataset, epochs: int, seed: int) -> dict[str, AnyRecipe]:
     }
 
 
-def do_job(folder: Path, stages: Stages, *, dataset: Dataset | None, epochs: int, seed: int,
+def do_job(folder: Path, stages: Stages, subject: Subject, *, epochs: int, seed: int,
            device: str) -> Results:
     """Run the stages up to the prediction."""
-    claim(folder, {"workbench": __version__, "simulator": VERSION, "epochs": epochs, "seed": seed})
-    with stages.stage("Simulated floods (made once, then cached)") as advance:
-        dataset = dataset or load(seed=seed, progress=advance)
-    with stages.stage("Split with Bolivia held out, and its audit"):
-        split = dataset.split(hold_out=[HELD_OUT])
+    claim(folder, {"workbench": __version__, **subject.made_by, "epochs": epochs, "seed": seed})
+    with stages.stage(subject.data_stage) as advance:
+        dataset = subject.open(folder, advance)
+    with stages.stage(f"Split with {subject.place} held out, and its audit"):
+        split = dataset.split(hold_out=[subject.hold_out])
         audit = split.audit()
         stages.console.print(f"    {split!r}", highlight=False)
-    plan = recipes(dataset, epochs, seed)
+    plan = recipes(dataset, subject.backbone, epochs, seed)
     num_baselines = len(plan) - 3
     runs = {}
     with stages.stage(f"Three ways to fine-tune, and {num_baselines} baselines"):
@@ -124,11 +122,12 @@ def do_job(folder: Path, stages: Stages, *, dataset: Dataset | None, epochs: int
             runs[name] = fitted(folder / "runs", name, recipe, split, device)
     with stages.stage("Comparison, with intervals"):
         comparison = compare(list(runs.values()))
-    with stages.stage("A scene in Bolivia outside every chip") as advance:
-        label = make_scene(folder, dataset, seed)
+    with stages.stage(subject.words.scene_title) as advance:
+        label = subject.make_scene(folder, dataset)
         prediction = predict(runs["lora"], folder / SCENE, device=device, progress=advance)
         to_cog(prediction, folder / WATER)
-    return Results(folder, split, audit, runs, num_baselines, comparison, prediction, label)
+    return Results(subject, folder, split, audit, runs, num_baselines, comparison, prediction,
+                   label)
 
 
 def claim(folder: Path, made_by: dict[str, Any]) -> None:

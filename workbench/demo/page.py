@@ -87,6 +87,7 @@ class SceneView:
     caption: str
     before: str
     after: str
+    width_px: int
     scale_percent: float
     scale_text: str
     place: str
@@ -101,6 +102,7 @@ class Report:
     version: str
     made: str
     headline: str
+    kind: str
     lead: list[str]
     tiles: list[Tile]
     split_line: str
@@ -113,7 +115,9 @@ class Report:
     strip_titles: list[str]
     strips: list[StripRow]
     legend: list[Entry]
+    scene_title: str
     scene: SceneView
+    origin: Sequence[tuple[str, str]]
     curves: Figure
     code: Mapping[str, str]
     folder: str

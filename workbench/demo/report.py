@@ -7,7 +7,6 @@ import datetime
 import numpy as np
 
 from workbench import __version__
-from workbench.data.split import display_name
 from workbench.demo import findings
 from workbench.demo.code import snippets
 from workbench.demo.findings import label, parameters
@@ -26,7 +25,7 @@ from workbench.demo.page import (
     photo_address,
     png_address,
 )
-from workbench.demo.scene import SCENE, SCENE_SIDE
+from workbench.demo.scene import SCENE
 from workbench.evaluation import Estimate
 from workbench.events import RunStarted
 from workbench.metrics import confusion, miou
@@ -42,7 +41,7 @@ NARROW = 3.9  # inches; on a phone 9-point text then stays readable
 def make_report(results: Results) -> Report:
     """Put the results on a page; nothing is claimed that an interval does not support."""
     comparison, split = results.comparison, results.split
-    place = display_name(split.hold_out[0])
+    place, words = results.subject.place, results.subject.words
     epochs = next(iter(results.runs.values())).recipe.epochs  # type: ignore[union-attr]
     shown = {**results.tuned, "unet-scratch": results.runs["unet-scratch"]}
     table = chips.data(list(shown.values()), count=6)
@@ -52,7 +51,8 @@ def make_report(results: Results) -> Report:
         version=__version__,
         made=f"{datetime.date.today():%-d %B %Y}",
         headline=findings.headline(comparison, place),
-        lead=findings.lead(comparison, place, epochs),
+        kind=words.kind,
+        lead=[*findings.lead(comparison, place, epochs), *filter(None, [words.caution])],
         tiles=_tiles(results, place),
         split_line=f"{split!r}. {_audit(results)}",
         world=_world(results, place),
@@ -60,13 +60,15 @@ def make_report(results: Results) -> Report:
         rows=_rows(results),
         verdicts=findings.sentences(comparison, asked),
         more_verdicts=findings.sentences(comparison, others),
-        regions=_regions(results, place),
+        regions=_regions(results),
         strip_titles=["image", "label", *map(label, table.runs)],
         strips=_strips(table),
         legend=entries(chips.legend(table)),
-        scene=_scene(results, place),
+        scene=_scene(results),
         curves=_curves(results),
-        code=snippets(split.hold_out[0], epochs),
+        scene_title=words.scene_title,
+        origin=words.origin,
+        code=snippets(results.subject, epochs),
         folder=results.folder.name,
         footer=f"Made by workbench {__version__} from the run folders beside it; the same folder "
                "gives the same page.",
@@ -137,12 +139,12 @@ def _world(results: Results, place: str) -> Figure:
     return figure(
         plot, plot.data(results.split), narrow=(NARROW, 2.3),
         alt=f"Map of the world with the regions; {place} is marked as held out.",
-        caption=f"{place} is held out: no weight, no threshold and no choice of a checkpoint has "
-                "used it. Its chips were scored once, at the end.",
+        caption=f"{place[0].upper()}{place[1:]} is held out: no weight, no threshold and no choice "
+                "of a checkpoint has used it. Its chips were scored once, at the end.",
     )
 
 
-def _regions(results: Results, place: str) -> Figure:
+def _regions(results: Results) -> Figure:
     plot = PLOTS["regions"]
     table = plot.data(results.comparison)
     table = table.assign(run=table["run"].map(label))
@@ -150,10 +152,7 @@ def _regions(results: Results, place: str) -> Figure:
     return figure(
         plot, table, narrow=(NARROW, height),
         alt="Mean IoU of every run, in region and held out, and region by region, with intervals.",
-        caption="Bars are 95 % intervals: bootstrap over regions where regions are pooled, over "
-                "scenes within one. Where bars of two runs overlap, only the paired verdicts "
-                f"above say whether they differ. {place} is one event: its interval says nothing "
-                "about other places.",
+        caption=f"Bars are 95 % intervals: {results.subject.words.intervals}",
     )
 
 
@@ -179,7 +178,8 @@ def _strips(table: chips.ChipTable) -> list[StripRow]:
     ]  # fmt: skip
 
 
-def _scene(results: Results, place: str) -> SceneView:
+def _scene(results: Results) -> SceneView:
+    words = results.subject.words
     table = map_plot.data(results.prediction, scene=results.folder / SCENE)
     (_, before), (_, after) = table.panels
     length = map_plot.round_length(table.metres / 4)
@@ -187,12 +187,12 @@ def _scene(results: Results, place: str) -> SceneView:
     seen = np.where(predicted == map_plot.NODATA, -1, results.label)
     score = miou(confusion(seen, np.where(seen < 0, 0, predicted), 2))
     return SceneView(
-        intro=f"A simulated scene of {SCENE_SIDE} × {SCENE_SIDE} pixels in {place}, which overlaps "
-              "no chip, predicted with LoRA in overlapping windows and written as a Cloud "
+        intro=f"{words.scene}, predicted with LoRA in overlapping windows and written as a Cloud "
               f"Optimized GeoTIFF on the scene's own grid: {WATER}.",
-        caption=f"Against the simulator's own label the prediction reaches {100 * score:.1f} % "
-                "mIoU. One scene is an illustration, not a measurement.",
+        caption=words.scene_caution.format(score=f"{100 * score:.1f} %"),
         before=photo_address(before), after=png_address(after),
+        # A tall scene is not to fill more than a screen.
+        width_px=round(720 * min(1, before.shape[1] / before.shape[0])),
         scale_percent=round(100 * length / table.metres, 2),
         scale_text=f"{length / 1000:g} km", place=table.place,
         legend=[Entry(name, colour) for name, colour in table.entries],

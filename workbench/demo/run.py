@@ -12,24 +12,30 @@ from rich.table import Table
 
 from workbench.data import Dataset
 from workbench.demo import findings
-from workbench.demo.job import EPOCHS, WATER, Results, Stages, do_job
+from workbench.demo.job import WATER, Results, Stages, do_job
 from workbench.demo.page import write_report
+from workbench.demo.real import real as real_subject
 from workbench.demo.report import make_report
+from workbench.demo.simulated import simulated
 from workbench.evaluation.tables import INTERVAL_NOTE
 
 NUM_STAGES = 6
 REPORT = "report.html"
 
 
-def run_demo(folder: str | Path = "workbench-demo", *, epochs: int = EPOCHS, seed: int = 0,
-             device: str = "auto", dataset: Dataset | None = None) -> Path:
-    """Run the whole job on simulated floods, offline: train, compare, predict, report.
+def run_demo(folder: str | Path | None = None, *, real: bool = False, epochs: int | None = None,
+             seed: int = 0, device: str = "auto", dataset: Dataset | None = None) -> Path:
+    """Run the whole job: train, compare, predict, report.
 
-    Interrupted, it goes on where it stopped when it is called again with the same folder.
+    On simulated floods it needs no network. With `real` it takes Sen1Floods11's sample chip and
+    the weights of Prithvi-EO-2.0-tiny-TL, which are downloaded once. Interrupted, it goes on where
+    it stopped when it is called again with the same folder.
 
     Args:
         folder: Where run folders, prediction and report are written; made where it is missing.
-        epochs: Epochs of every training.
+            By default `workbench-demo`, or `workbench-demo-real`.
+        real: Whether on real data.
+        epochs: Epochs of every training; by default 4, on real data 20.
         seed: Of the simulated data and of every training.
         device: `auto`, `cpu`, `cuda`, `mps`.
         dataset: Other data with a region `bolivia` to hold out, instead of the simulated floods.
@@ -39,15 +45,18 @@ def run_demo(folder: str | Path = "workbench-demo", *, epochs: int = EPOCHS, see
 
     Raises:
         WorkbenchError: The folder holds something else, or a demo made differently.
+        DownloadError: What real data need cannot be fetched.
         KeyboardInterrupt: Interrupted; what is done so far is kept.
     """
-    folder = Path(folder)
+    subject = real_subject() if real else simulated(dataset, seed)
+    folder = Path(folder or subject.folder)
     console = Console(highlight=False)
     stages = Stages(console, NUM_STAGES)
-    console.print("About five minutes on two cores. Ctrl-C stops; the same command goes on.\n",
+    console.print(f"{subject.words.minutes} Ctrl-C stops; the same command goes on.\n",
                   style="dim")
     try:
-        results = do_job(folder, stages, dataset=dataset, epochs=epochs, seed=seed, device=device)
+        results = do_job(folder, stages, subject, epochs=epochs or subject.epochs, seed=seed,
+                         device=device)
         with stages.stage("Report"):
             path = folder / REPORT
             write_report(make_report(results), path)
@@ -75,7 +84,8 @@ def _tell(console: Console, results: Results, report: Path) -> None:
 
 def _table(results: Results) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold",
-                  title="mIoU in percent with 95 % intervals, simulated data",
+                  title="mIoU in percent with 95 % intervals, "
+                        f"{results.subject.words.kind}",
                   caption=escape(INTERVAL_NOTE), caption_justify="left")
     for column in ("run", "in region", "held out", "gap"):
         table.add_column(column, justify="left" if column == "run" else "right", no_wrap=True)
