@@ -87,10 +87,14 @@ from workbench.plots import (  # noqa: E402  (each file registers its plot)
     chips,  # noqa: F401
     curves,  # noqa: F401
     diagram,  # noqa: F401
+    gap,  # noqa: F401
+    heatmap,  # noqa: F401
     map,  # noqa: F401
     normalization,  # noqa: F401
+    pareto,  # noqa: F401
     parts,  # noqa: F401
     preview,  # noqa: F401
     regions,  # noqa: F401
+    reliability,  # noqa: F401
     world,  # noqa: F401
 )

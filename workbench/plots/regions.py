@@ -32,13 +32,9 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     """
     if table.empty:
         raise DataError("There are no scores to draw: none of the runs has been evaluated.")
-    runs = list(dict.fromkeys(table["run"]))
-    baselines = list(dict.fromkeys(table.loc[table["baseline"], "run"]))
-    colours = style.run_colours(runs, baselines)
-    markers = style.run_markers(runs, baselines)
-    looks = {run: (colours[run], markers[run]) for run in runs}
+    looks = style.run_looks(table["run"].tolist(), table.loc[table["baseline"], "run"].tolist())
     pooled = table["region"].isin(POOLED)
-    summary, detail, legend = _panels(figure, len(runs), table.loc[~pooled, "region"].nunique())
+    summary, detail, legend = _panels(figure, len(looks), table.loc[~pooled, "region"].nunique())
     if summary is not None:
         _summary(table[pooled], summary, looks)
     if detail is not None:
@@ -129,9 +125,7 @@ def _detail(table: pd.DataFrame, axes: Axes, looks: Looks) -> None:
 
 def _legend(axes: Axes, looks: Looks) -> None:
     axes.set_axis_off()
-    handles = [Line2D([], [], color=colour, marker=marker, ls="", ms=6, label=run)
-               for run, (colour, marker) in looks.items()]
-    axes.legend(handles=handles, loc="upper left", borderaxespad=0)
+    axes.legend(handles=style.run_legend(looks), loc="upper left", borderaxespad=0)
 
 
 def _finish(axes: Axes) -> None:
@@ -163,7 +157,10 @@ def data(source: Any, *, by: str = "region") -> pd.DataFrame:
         table = comparison.table(by)
     pooled = table["region"].isin(POOLED)
     shown = table["region"].where(pooled, table["region"].map(display_name))
-    return table.assign(region=shown)[COLUMNS]
+    # Over several splits a region is trained on in one and held out in another.
+    twice = table.groupby("region")["part"].transform("nunique") > 1
+    trained = twice & ~pooled & (table["part"] == IN_REGION)
+    return table.assign(region=shown.where(~trained, shown + ", trained"))[COLUMNS]
 
 
 def _listed(source: Any) -> list[Any]:

@@ -15,6 +15,7 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 # Pictures of imagery grow with the square of their resolution, and notebooks keep every one.
 LARGEST_REPR_BYTES = 300_000
@@ -179,6 +180,22 @@ def run_markers(names: Sequence[str], baselines: Sequence[str] = ()) -> dict[str
     markers = {name: RUN_MARKERS[turn % len(RUN_MARKERS)] for name, turn in turns.items()}
     return markers | {name: BASELINE_MARKERS[place % len(BASELINE_MARKERS)]
                       for place, name in enumerate(greys)}
+
+
+def run_looks(runs: Sequence[str], baselines: Sequence[str] = ()) -> dict[str, tuple[str, str]]:
+    """Give each run a colour and a marker, in the order given."""
+    names = list(dict.fromkeys(runs))
+    greys = list(dict.fromkeys(baselines))
+    colours, markers = run_colours(names, greys), run_markers(names, greys)
+    return {name: (colours[name], markers[name]) for name in names}
+
+
+def run_legend(looks: dict[str, tuple[str, str]], labels: dict[str, str] | None = None
+               ) -> list[Line2D]:
+    """Return the handles of a legend of runs."""
+    return [Line2D([], [], color=colour, marker=marker, ls="", ms=6.5,
+                   label=(labels or {}).get(run, run))
+            for run, (colour, marker) in looks.items()]
 
 
 def image_axes(axes: Axes) -> None:
