@@ -63,7 +63,7 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
             dark = np.isnan(value) or value > 55
             axes.text(column, row, "–" if np.isnan(value) else f"{value:.0f}", ha="center",
                       va="center", fontsize=8.5, color="#111111" if dark else "#f4f4f4")
-        axes.set_title(textwrap.fill(runs[number], width), fontsize=9.5)
+        axes.set_title(textwrap.fill(runs[number], width, break_on_hyphens=False), fontsize=9.5)
         axes.set_xticks(range(len(classes)), classes,
                         rotation=0 if len(classes) < 4 else 90)
         first = number % across == 0

@@ -250,7 +250,7 @@ class Run:
         on = " on the device" if peak and peak[1] == "device" else ""
         facts["peak memory"] = f"{readable_bytes(peak[0])}{on}" if peak else "–"
         facts["time"] = readable_duration(self.duration_s())
-        facts["folder"] = _short(self.folder)
+        facts["folder"] = short(self.folder)
         return facts
 
     def duration_s(self) -> float | None:
@@ -319,7 +319,8 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
+    """Return a path as seen from the working directory, where it lies below it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 

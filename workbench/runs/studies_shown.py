@@ -16,7 +16,7 @@ from workbench.reprs import (
     text_table,
 )
 from workbench.runs.cells import Cell
-from workbench.runs.run import LIVE
+from workbench.runs.run import LIVE, short
 
 if TYPE_CHECKING:
     from workbench.runs.studies import Study
@@ -141,7 +141,7 @@ def _notes(study: Study) -> list[str]:
         notes += [f"… and {more} more that failed"] if more > 0 else []
     if failures:
         notes.append("What failed stopped nothing else; the same wb.study(…) tries it again.")
-    notes.append(f"folder: {study.folder}")
+    notes.append(f"folder: {short(study.folder)}")
     return notes
 
 
