@@ -91,6 +91,17 @@ def test_what_is_drawn_is_counted_and_held_out(picker):
     assert picker.value.dataset.regions == ["bolivia", "ghana", "spain"]
 
 
+def test_all_but_what_is_drawn_is_left_out_and_comes_back(picker):
+    hear(picker, "area", area=[-10.0, 0.0, 10.0, 50.0])
+    hear(picker, "move", part="only")
+    assert picker.value.dataset.regions == ["ghana", "spain"]
+    assert len(picker._view.tints) == 16
+    assert ".select(within=" in picker.code
+    hear(picker, "undo")
+    assert picker.value.dataset.regions == ["bolivia", "ghana", "spain"]
+    assert len(picker._view.tints) == 24
+
+
 def test_a_drawing_round_a_turned_world_means_the_same_ground(picker):
     hear(picker, "area", area=[350.0, 30.0, 363.0, 50.0])
     assert picker._view.selection["title"] == "8 chips"

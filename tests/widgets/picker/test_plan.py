@@ -59,6 +59,16 @@ def test_a_drawn_region_takes_the_place_of_one_that_it_covers(tiny_floods):
     assert plan.dataset.regions == ["bolivia", "drawn-1", "ghana"]
 
 
+def test_only_what_lies_within_a_drawing_may_be_kept(tiny_floods):
+    plan = Plan(tiny_floods).moved("bolivia", "held_out").moved("ghana", "test")
+    kept = plan.drawn(west_of_spain(tiny_floods), "held_out").only((-10, 0, 10, 50))
+    assert kept.dataset.regions == ["drawn-1", "ghana", "spain"]
+    assert kept.given == {"ghana": "test", "drawn-1": "held_out"}
+    line = kept.code("floods")
+    assert ".select(within=(-10, 0, 10, 50)).split(" in line
+    assert made_by(line, tiny_floods).parts == kept.split.parts
+
+
 def test_it_begins_with_a_split_and_makes_it_again(tiny_floods):
     split = tiny_floods.split("bolivia", test="ghana", seed=4)
     plan = Plan.of(split)
@@ -84,12 +94,13 @@ def test_one_chip_alone_is_trained_on_and_none_is_refused(tiny_floods):
 
 
 def test_the_code_calls_a_dataset_as_the_notebook_does(tiny_floods):
-    assert named(tiny_floods, {"_": tiny_floods, "other": 1, "mine": tiny_floods}) == "mine"
-    assert named(tiny_floods, {}) == "dataset"
+    variables = {"_": tiny_floods, "other": 1, "mine": tiny_floods}
+    assert named(tiny_floods, variables, whole=False) == "mine"
+    assert named(tiny_floods, {}, whole=True) == "dataset"
     loaded = {"kind": "collection", "collection": "sen1floods11", "root": "/data/s1f11",
               "images": "s1"}
     info = tiny_floods.info.model_copy(update={"source": loaded})
     other = Dataset(info, tiny_floods.chips)
-    assert named(other, {}) == "wb.load('sen1floods11', root='/data/s1f11', images='s1')"
-    subset = info.model_copy(update={"source": {**loaded, "select_bands": ["RED"]}})
-    assert named(Dataset(subset, tiny_floods.chips), {}) == "dataset"
+    assert named(other, {}, whole=True) == (
+        "wb.load('sen1floods11', root='/data/s1f11', images='s1')")
+    assert named(other, {}, whole=False) == "dataset", "it may be a part of it"

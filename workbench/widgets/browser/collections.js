@@ -11,7 +11,7 @@ class CataloguePanel {
     this.node = element("div", { class: "wb-panel" },
       field("text", "search", { type: "search", placeholder: "search: flood, sentinel-2, crop …" }),
       element("div", { class: "wb-two" }, choice("sensor", "sensor"), choice("label", "class"), choice("task", "task"),
-        element("span", { class: "wb-dates" }, field("start", "from", { type: "date", title: "from" }), field("end", "until", { type: "date", title: "until" }))),
+        element("span", { class: "wb-dates" }, "from", field("start", "from", { type: "date" }), "until", field("end", "until", { type: "date" }))),
       this.found, this.list);
   }
 
@@ -39,7 +39,7 @@ class CataloguePanel {
   entry(entry, chosen) {
     const head = element("button", { type: "button", class: "wb-entry-head", "data-id": entry.id, "aria-expanded": String(chosen), onclick: () => this.ask({ do: "choose", id: chosen ? null : entry.id }) },
       element("i", { class: "wb-dot", style: `background:${entry.colour}` }), element("b", {}, entry.title),
-      ...entry.flags.map((flag) => element("span", { class: "wb-flag", title: flag }, "⚑")),
+      element("span", { class: "wb-flags", title: entry.flags.join("; ") }, "⚑".repeat(entry.flags.length)),
       element("small", {}, entry.line));
     return element("div", { class: chosen ? "wb-entry wb-chosen" : "wb-entry", role: "listitem" }, head, chosen ? this.card(entry) : null);
   }

@@ -102,7 +102,9 @@ class Picker(traitlets.HasTraits):
         if self._deal is None:
             return f'wb.load("{self.collection.id}")' if self.collection else "wb.open_catalog()"
         shell = get_ipython()
-        return self._deal.plan.code(named(self._deal.plan.source, shell.user_ns if shell else {}))
+        name = named(self._deal.plan.source, shell.user_ns if shell else {},
+                     whole=self._catalogue is not None)
+        return self._deal.plan.code(name)
 
     def show(self) -> None:
         """Show the map; under it, as an output that a stored notebook keeps, a still picture.

@@ -48,9 +48,7 @@ class CataloguePage:
         """Show what was found and what is chosen."""
         codes = np.array([self._code(entry) for entry in self._entries], np.uint8)
         palette = [*(f"--wb-set-{number}" for number in range(SETS)), "--wb-left_out"]
-        legend = [(entry.shown_title, self._colour(entry)) for entry in self._entries
-                  if entry.id in self._found and self._code(entry) < SETS]
-        self._view.paint(Tint(codes[self._owners], palette, legend))
+        self._view.paint(Tint(codes[self._owners], palette, []))  # the list is the legend
         everything = self.catalog.values()
         places = sum(len(entry.places) for entry in self._found.values())
         self._view.catalogue = {

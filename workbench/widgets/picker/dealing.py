@@ -87,7 +87,7 @@ class DatasetPage:
         plan.split  # noqa: B018 - raises where there is none
         if remember:
             self._history.append(self.plan)
-        drawn = plan.areas != self.plan.areas
+        drawn = (plan.areas, plan.within) != (self.plan.areas, self.plan.within)
         self.plan, self._fold = plan, ""
         if drawn:
             self._draw()
@@ -107,8 +107,15 @@ class DatasetPage:
             self.choose_region(region)
 
     def move(self, part: str) -> None:
-        """Move what is chosen: a region, the region of a chip, or what is drawn."""
-        if self._area is not None:
+        """Move what is chosen: a region, the region of a chip, or what is drawn.
+
+        Args:
+            part: A part; '' shares a region out; 'only' leaves out all that is not drawn.
+        """
+        if self._area is not None and part == "only":
+            self.change(self.plan.only(self._area))
+            self.choose_nothing()
+        elif self._area is not None:
             self.change(self.plan.drawn(self._area, part))
             self.choose_region(self.plan.areas[-1][0])
         elif name := self._view.selection.get("name"):

@@ -27,12 +27,14 @@ class Plan:
         areas: Regions drawn on the map: name and area.
         given: Parts of the regions that are not shared out.
         rule: How the others are.
+        within: All that is kept of the dataset, where that is not all of it.
     """
 
     source: Dataset
     areas: tuple[tuple[str, Area], ...] = ()
     given: Mapping[str, str] = dataclasses.field(default_factory=dict)
     rule: SplitRule = _SETTINGS
+    within: Area | None = None
 
     @staticmethod
     def of(source: Dataset | Split) -> Plan:
@@ -71,11 +73,11 @@ class Plan:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The dataset with the drawn regions."""
+        """The dataset with the drawn regions, and only what is kept."""
         dataset = self.source
         for name, area in self.areas:
             dataset = dataset.with_region(name, within=area)
-        return dataset
+        return dataset if self.within is None else dataset.select(within=self.within)
 
     @cached_property
     def split(self) -> Split:
@@ -100,10 +102,18 @@ class Plan:
         while f"drawn-{number}" in taken:
             number += 1
         name = f"drawn-{number}"
-        plan = dataclasses.replace(self, areas=(*self.areas, (name, area)))
-        given = {region: own for region, own in plan.given.items()
-                 if region in plan.dataset.regions}
-        return dataclasses.replace(plan, given={**given, name: part})
+        plan = dataclasses.replace(self, areas=(*self.areas, (name, area)))._tidy()
+        return dataclasses.replace(plan, given={**plan.given, name: part})
+
+    def only(self, area: Area) -> Plan:
+        """Return the plan of what lies within an area alone."""
+        return dataclasses.replace(self, within=area)._tidy()
+
+    def _tidy(self) -> Plan:
+        """Return the plan without regions that have no chip any more."""
+        regions = self.dataset.regions
+        given = {region: part for region, part in self.given.items() if region in regions}
+        return dataclasses.replace(self, given=given)
 
     def fold(self, region: str) -> Plan:
         """Return the plan in which this region alone is held out."""
@@ -119,7 +129,8 @@ class Plan:
                   if getattr(self.rule, field) != getattr(_SETTINGS, field)]
         drawn = "".join(f".with_region({region!r}, within={area!r})"
                         for region, area in self.areas)
-        return f"split = {name}{drawn}.split({', '.join(shown)})"
+        kept = "" if self.within is None else f".select(within={self.within!r})"
+        return f"split = {name}{drawn}{kept}.split({', '.join(shown)})"
 
     def _lists(self) -> dict[str, list[str]]:
         return {argument: [region for region, own in self.given.items() if own == part]
@@ -130,13 +141,19 @@ def _bare(rule: SplitRule) -> SplitRule:
     return dataclasses.replace(rule, train=(), val=(), test=())
 
 
-def named(source: Dataset, variables: Mapping[str, object]) -> str:
-    """Return how the code calls a dataset: by its variable, else by the line that loads it."""
+def named(source: Dataset, variables: Mapping[str, object], *, whole: bool) -> str:
+    """Return how the code calls a dataset: by its variable, else by the line that loads it.
+
+    Args:
+        source: The dataset.
+        variables: Those of the notebook.
+        whole: Whether it is as `wb.load` gives it: what was chosen of it later no line knows.
+    """
     for name, value in variables.items():
         if value is source and not name.startswith("_"):
             return name
     origin = source.info.source
-    if origin.get("kind") != "collection" or set(origin) & {"select_bands", "areas"}:
+    if not whole or origin.get("kind") != "collection":
         return "dataset"
     options = "".join(f", {option}={origin[option]!r}" for option in ("root", "images", "split")
                       if origin.get(option) is not None)
