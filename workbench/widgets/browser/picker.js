@@ -92,7 +92,7 @@ class Chart {
   }
 
   hover(event) {
-    if (this.sketch.kind) return this.leave();
+    if (this.sketch.kind || this.map.dragging.moving()) return this.leave();
     const found = this.layer.at(event.latlng);
     this.map.getContainer().classList.toggle("wb-pointing", Boolean(found));
     if (!found) return this.leave();
