@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from workbench.widgets.comparing import compare_map
     from workbench.widgets.configure import configure
     from workbench.widgets.dashboard import dashboard
+    from workbench.widgets.labeller import label
     from workbench.widgets.picker import pick
 
 # fmt: off
@@ -93,6 +94,7 @@ _NAMES = {
     "workbench.widgets.comparing": ("compare_map",),
     "workbench.widgets.configure": ("configure",),
     "workbench.widgets.dashboard": ("dashboard",),
+    "workbench.widgets.labeller": ("label",),
     "workbench.widgets.picker": ("pick",),
     "workbench.checkup": ("doctor",),
     "workbench.training.features": ("clear_features",),
@@ -102,7 +104,7 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "open_catalog", "Catalog", "Collection", "download", "pick",
-    "load", "Dataset", "Split", "concat", "Labels", "fit_labels",
+    "load", "Dataset", "Split", "concat", "Labels", "label", "fit_labels",
     "Recipe", "SpectralIndex", "baselines", "paper_recipe", "paper_scores",
     "LinearProbe", "LoRA", "FullFineTuning", "peft_methods",
     "IA3", "BitFit", "NormTuning", "LastBlocks", "VPT", "ViTAdapter", "EarthAdapter",

@@ -89,6 +89,7 @@ from workbench.plots import (  # noqa: E402  (each file registers its plot)
     diagram,  # noqa: F401
     gap,  # noqa: F401
     heatmap,  # noqa: F401
+    labels,  # noqa: F401
     map,  # noqa: F401
     normalization,  # noqa: F401
     pareto,  # noqa: F401

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.data.labels.imagery import Imagery
+from workbench.data.labels.imagery import Imagery, open_imagery
 from workbench.data.labels.labels import Labels
 
-__all__ = ["Imagery", "Labels"]
+__all__ = ["Imagery", "Labels", "open_imagery"]
