@@ -58,6 +58,11 @@ def test_two_classes_are_drawn_trained_corrected_and_kept(
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
         page.wait_for_timeout(300)
 
+    def take(tool: str, hint: str) -> None:
+        panel.get_by_role("button", name=tool, exact=True).click()
+        panel.get_by_text(hint).wait_for(timeout=10_000)
+        page.wait_for_timeout(300)
+
     def counted(text: str) -> None:
         panel.get_by_text(text).first.wait_for(timeout=10_000)
 
@@ -68,7 +73,7 @@ def test_two_classes_are_drawn_trained_corrected_and_kept(
     panel.get_by_text("Only land is labelled").wait_for(timeout=60_000)
 
     panel.get_by_role("button", name="water", exact=True).click()
-    panel.get_by_role("button", name="polygon").click()
+    take("polygon", "Click corner after corner")
     (x, y), *_ = spots(scene, 1, 3)[1:]
     for dx, dy in ((-0.03, -0.03), (0.03, -0.03), (0.03, 0.03), (-0.03, -0.03)):
         click(x + dx, y + dy)
@@ -78,23 +83,20 @@ def test_two_classes_are_drawn_trained_corrected_and_kept(
     mapped = panel.locator(".leaflet-wb-predicted-pane img")
     first = mapped.get_attribute("src")
     assert first.startswith("data:image/png")
-    lab.screenshot(Path("/tmp/label_first.png"))
 
-    panel.get_by_role("button", name="point").click()
+    take("point", "Click on the map")
     for x, y in spots(scene, 1, 5)[:2]:
         click(x, y)
+    counted("3 · ")
     panel.get_by_role("button", name="Train and map").click()
     panel.get_by_text("map of 7 labels in").wait_for(timeout=60_000)
     assert mapped.get_attribute("src") != first
 
-    panel.get_by_role("button", name="select").click()
+    take("select", "Click a label")
     click(*spots(scene, 1, 5)[0])
-    panel.get_by_role("button", name="Delete").click()
-    panel.get_by_role("button", name="Undo").click()
-    panel.get_by_role("button", name="Undo").click()
-    page.wait_for_timeout(500)
-    lab.screenshot(Path("/tmp/label_last.png"))
-
+    for button, left in (("Delete", "2 · "), ("Undo", "3 · "), ("Undo", "2 · ")):
+        panel.get_by_role("button", name=button).click()
+        counted(left)
     kept = geopandas.read_file(scene.with_suffix(".labels.gpkg"), layer="labels")
     assert kept["class"].tolist() == ["land"] * 4 + ["water"] * 2
     assert kept.geom_type.tolist() == ["Point"] * 4 + ["Polygon", "Point"]

@@ -97,8 +97,8 @@ def draw(table: LabelTable, figure: Figure) -> None:
 
 def _mark(axes: Axes, shape: shapely.Geometry, colour: str) -> None:
     if shape.geom_type == "Polygon":
-        axes.add_patch(Outline(shapely.get_coordinates(shape.exterior), facecolor=f"{colour}66",
-                               edgecolor=colour, linewidth=1.4))
+        axes.add_patch(Outline(shapely.get_coordinates(shape.exterior), facecolor=f"{colour}b0",
+                               edgecolor="white", linewidth=1.0))
         return
     xy = shapely.get_coordinates(shape)
     mark = dict(marker="o", ms=5.5, mec="white", mew=0.9) if len(xy) == 1 else dict(lw=2)

@@ -158,9 +158,9 @@ class LabelMap:
         colour = next(entry.color for entry in self._labels.classes if entry.name == said["class"])
         chosen = said["number"] == self._selected
         point = "Point" in feature["geometry"]["type"]
-        return {"fillColor": colour, "fillOpacity": 0.95 if point else 0.3, "opacity": 1,
-                "color": "#ff00c8" if chosen else "#ffffff" if point else colour,
-                "weight": 4 if chosen else 1.5 if point else 2.5}
+        # White round the class's colour stands out on the image and on the map below.
+        return {"fillColor": colour, "fillOpacity": 0.95 if point else 0.45, "opacity": 1,
+                "color": "#ff00c8" if chosen else "#ffffff", "weight": 4 if chosen else 2}
 
 
 def _collection(labels: list[tuple[int, str, shapely.Geometry]]) -> dict[str, Any]:

@@ -25,8 +25,6 @@ from workbench.widgets.label_rounds import Round, Rounds
 from workbench.widgets.looks import STYLE
 from workbench.widgets.overlays import PIXELATED
 
-_ICONS = {"point": "map-marker", "polygon": "draw-polygon", "box": "square-o",
-          "select": "mouse-pointer"}  # fmt: skip
 _HINTS = {
     "point": "Click on the map: each click is a label of the class that is chosen.",
     "polygon": "Click corner after corner; click the first one again to close.",
@@ -38,6 +36,7 @@ _LOOK = """<style>
 .wb-label .wb-swatch { width: 14px; height: 14px; border-radius: 3px; display: inline-block;
   border: 1px solid #0005; vertical-align: -2px; }
 .wb-label .widget-html { margin: 0; height: auto; }
+.wb-form.wb-label .widget-inline-hbox { flex-direction: row; align-items: center; }
 .wb-label .wb-hint { font-size: 12px; line-height: 1.35; opacity: .75; }
 </style>"""
 
@@ -126,7 +125,7 @@ class Labeller:
         if prediction is not None and prediction["class"].shape != (raster.height, raster.width):
             prediction = None  # a part does not lie beside the whole
         picture = plot(self.value, prediction=prediction)
-        return {"text/plain": repr(self), "image/png": picture.png(dpi=80)}
+        return {"text/plain": repr(self), "image/png": picture.png(dpi=64)}
 
     def _on_drawn(self, geometry: dict[str, Any]) -> None:
         self._do(lambda: self.value.add(self._active, geometry))
@@ -202,8 +201,7 @@ class Labeller:
 
     def _layout(self) -> widgets.Widget:
         self._tool = widgets.ToggleButtons(
-            options=[(f" {name}", name) for name in TOOLS], icons=[_ICONS[name] for name in TOOLS],
-            style={"button_width": "73px"}, tooltips=list(_HINTS.values()))
+            options=list(TOOLS), style={"button_width": "73px"}, tooltips=list(_HINTS.values()))
         self._tool.observe(self._on_tool, "value")
         self._about, self._message = widgets.HTML(), widgets.HTML()
         self._classes = {entry.name: self._class_row(entry.name) for entry in self.value.classes}
