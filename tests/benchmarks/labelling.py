@@ -2,7 +2,7 @@
 
     python tests/benchmarks/labelling.py
 
-A simulated scene of 512 x 512 pixels, `workbench_tiny`, an empty cache of features, a fresh process.
+A simulated scene of 512 x 512 pixels, `workbench_tiny`, no features in the cache, a fresh process.
 Ten labels of two classes are there; the clock starts when the last of them is drawn and stops when
 the map is a layer that a browser can show. Four rounds of ten more labels follow, put where the map
 was wrong, as people do. The parts are told apart, and the mIoU against the scene's truth is told

@@ -92,3 +92,24 @@ def test_the_papers_sizes_come_with_its_backbones() -> None:
 @pytest.mark.parametrize("name", DECODERS)
 def test_every_decoder_says_what_it_does(name: str) -> None:
     assert DECODERS[name].summary.endswith(".")
+
+
+def test_pixelwise_is_one_layer_on_each_pixels_features_and_bands() -> None:
+    decoder = DECODERS["pixelwise"]([32] * 4, [8] * 4, 3, num_bands=6)
+    assert decoder.blocks == (3,)
+    assert sum(weight.numel() for weight in decoder.parameters()) == (32 + 2 * 6) * 3 + 3
+    last, image = torch.rand(2, 32, 3, 4), torch.randn(2, 6, 24, 32)
+    vectors = decoder.vectors([last, image])
+    assert vectors.shape == (2, 44, 24, 32)
+    torch.testing.assert_close(vectors[:, 32:38], image)
+    torch.testing.assert_close(decoder([last, image]), decoder.head(vectors), atol=1e-5, rtol=1e-5)
+
+
+def test_pixelwise_takes_a_layer_that_was_solved_elsewhere() -> None:
+    decoder = DECODERS["pixelwise"]([8], [4], 2, num_bands=1)
+    weight, bias = torch.zeros(2, 10, dtype=torch.float64), torch.tensor([0.0, -0.5])
+    weight[1, 8] = 1  # the only band: class 1 above 0.5
+    decoder.set_head(weight, bias)
+    image = torch.tensor([[[[0.0, 0.4, 0.6, 9.0]]]])
+    scores = decoder([torch.rand(1, 8, 1, 1), image])
+    assert scores.argmax(1).flatten().tolist() == [0, 0, 1, 1]

@@ -87,18 +87,18 @@ def test_training_tells_what_is_missing_then_shows_a_map(panel: Labeller) -> Non
     assert panel._map._map.url != first
 
 
-def test_a_large_raster_is_mapped_where_one_looks(panel: Labeller, monkeypatch) -> None:
+def test_a_large_raster_is_mapped_in_the_middle_of_what_is_in_sight(
+    panel: Labeller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Probe:
+        @staticmethod
+        def snapped(area: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+            return area
+
+    assert panel._rounds._area(Probe(), (4, 6, 30, 40)) is None  # small: all of it
     monkeypatch.setattr(label_rounds, "LARGEST_WHOLE", 400)
-    west, south, east, north = panel.value.imagery.bounds
-    middle = (west + east) / 2, (south + north) / 2
-    panel._map.chart.set_trait("south", middle[1])
-    assert panel._map.view()[0] >= 0
-    draw(panel, (0.5, 0.2))
-    panel._classes["water"][0].click()
-    draw(panel, (0.5, 0.8))
-    panel.train()
-    panel.wait()
-    assert panel.prediction is not None
+    assert panel._rounds._area(Probe(), (4, 6, 30, 40)) == (9, 16, 20, 20)
+    assert panel._rounds._area(Probe(), (4, 6, 10, 12)) == (4, 6, 10, 12)
 
 
 def test_what_lies_outside_is_told_and_not_drawn(panel: Labeller) -> None:

@@ -19,6 +19,8 @@ from workbench.plots.pixels import TRUE_COLOUR, Pixels, classified, stretched
 
 # More pixels than a figure shows.
 _SIDE = 900
+# Least size of a shape that is drawn as it is, as a share of the picture's height.
+_LEAST = 0.02
 # What a false colour is made of, the first that the bands allow: water dark, plants green or red.
 FALSE_COLOURS = (("SWIR_2", "NIR_NARROW", "RED"), ("SWIR_1", "NIR_NARROW", "RED"),
                  ("NIR_NARROW", "RED", "GREEN"), ("NIR_BROAD", "RED", "GREEN"))
@@ -82,7 +84,9 @@ def draw(table: LabelTable, figure: Figure) -> None:
     grid[0].set_title("Labels")
     for shape, colour in table.shapes:
         for part in getattr(shape, "geoms", [shape]):
-            _mark(grid[0], part, colour)
+            # What is too small to be seen is shown as a dot.
+            small = max(np.ptp(np.reshape(part.bounds, (2, 2)), axis=0)) < _LEAST * len(table.image)
+            _mark(grid[0], part.centroid if small else part, colour)
     if table.predicted is not None:
         grid[1].imshow(table.predicted, interpolation="nearest")
         grid[1].set_title("Map from these labels")
@@ -101,7 +105,7 @@ def _mark(axes: Axes, shape: shapely.Geometry, colour: str) -> None:
                                edgecolor="white", linewidth=1.0))
         return
     xy = shapely.get_coordinates(shape)
-    mark = dict(marker="o", ms=5.5, mec="white", mew=0.9) if len(xy) == 1 else dict(lw=2)
+    mark = dict(marker="o", ms=4.5, mec="white", mew=0.7) if len(xy) == 1 else dict(lw=2)
     axes.plot(*xy.T, color=colour, **mark)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 import xarray as xr
 from IPython.display import DisplayHandle, display
+from PIL import Image
 
 from workbench.data.info import Classes
 from workbench.data.labels import Labels
@@ -124,8 +126,11 @@ class Labeller:
         raster = self.value.imagery.raster
         if prediction is not None and prediction["class"].shape != (raster.height, raster.width):
             prediction = None  # a part does not lie beside the whole
-        picture = plot(self.value, prediction=prediction)
-        return {"text/plain": repr(self), "image/png": picture.png(dpi=64)}
+        drawn = Image.open(io.BytesIO(plot(self.value, prediction=prediction).png(dpi=64)))
+        stored = io.BytesIO()
+        # With a palette it is a third as long: it is sent with each round and stored in notebooks.
+        drawn.convert("RGB").quantize(256).save(stored, "png")
+        return {"text/plain": repr(self), "image/png": stored.getvalue()}
 
     def _on_drawn(self, geometry: dict[str, Any]) -> None:
         self._do(lambda: self.value.add(self._active, geometry))
