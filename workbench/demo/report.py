@@ -11,20 +11,7 @@ from workbench.demo import findings
 from workbench.demo.code import snippets
 from workbench.demo.findings import label, parameters
 from workbench.demo.job import WATER, Results
-from workbench.demo.page import (
-    Entry,
-    Figure,
-    Report,
-    Row,
-    SceneView,
-    Score,
-    StripRow,
-    Tile,
-    entries,
-    figure,
-    photo_address,
-    png_address,
-)
+from workbench.demo.page import Report, Row, SceneView, StripRow, Tile
 from workbench.demo.scene import SCENE
 from workbench.evaluation import Estimate
 from workbench.events import RunStarted
@@ -32,6 +19,15 @@ from workbench.metrics import confusion, miou
 from workbench.plots import PLOTS, chips
 from workbench.plots import map as map_plot
 from workbench.recipe import Recipe
+from workbench.reporting.page import (
+    Entry,
+    Figure,
+    Score,
+    entries,
+    figure,
+    photo_address,
+    png_address,
+)
 from workbench.reprs import readable_bytes, readable_duration
 from workbench.runs import Run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -108,7 +109,7 @@ class Comparison:
         """Return the comparison as Markdown: runs, then places, then what to mind."""
         tables_ = [export.markdown(*self._shown()), export.markdown(*self._regions())]
         return "\n".join([f"**{self._title()}**\n", *tables_,
-                          *(f"- {line}" for line in [*self._sentences(), *self._notes()]), ""])
+                          *(f"- {line}" for line in [*self._sentences(), *self.notes()]), ""])
 
     def to_latex(self) -> str:
         """Return two LaTeX tables (package booktabs), runs and places, notes in the captions."""
@@ -173,6 +174,28 @@ class Comparison:
         return [sentence(str(first), str(second), rows) for (first, second), rows
                 in table.groupby(["run", "other"], sort=False)]
 
+    def report(self, path: str | Path, *, chips: Sequence[str] | None = None) -> Path:
+        """Write one self-contained page: scores, verdicts, figures, regions and chips on maps.
+
+        It opens anywhere without a network. What runs answer to the chips shown is kept in their
+        folders (`predictions/chips`).
+
+        Args:
+            path: Where to write, ending in `.html`.
+            chips: Ids of the chips to show; by default one of each region, on which the runs
+                differ most. Runs beyond six keep their scores but get no layers.
+
+        Returns:
+            The path.
+
+        Raises:
+            DataError: The path is no page's, or a chip cannot be read.
+            UnknownNameError: There is no such chip; names the nearest.
+        """
+        # By name, as a plug-in is: a page takes plots, which lie above the scores.
+        page = importlib.import_module("workbench.reporting.comparison")
+        return page.write(self, path, chips=chips)
+
     def _shown(self) -> tuple[list[str], list[list[str]]]:
         header = ["run", "parameters trained", "in region: mIoU %", "held out: mIoU %",
                   "gap: points"]
@@ -199,7 +222,8 @@ class Comparison:
         return f"{len(self.entries)} runs on {first.dataset}" + tables.simulated_note(
             first.simulated)
 
-    def _notes(self) -> list[str]:
+    def notes(self) -> list[str]:
+        """Return what to mind about the scores: intervals, seeds, watched regions, baselines."""
         notes = [f"Left out: {name} ({why})." for name, why in self.left_out.items()]
         notes.append(tables.INTERVAL_NOTE)
         for part, label in tables.PARTS.items():
@@ -236,7 +260,7 @@ class Comparison:
     def __repr__(self) -> str:
         _, regions = shown = self._regions()
         blocks = [self._title(), text_table(*self._shown()), *self._sentences(),
-                  *([text_table(*shown)] if regions else []), *self._notes()]
+                  *([text_table(*shown)] if regions else []), *self.notes()]
         if self.published is not None:
             blocks += ["Beside the paper's:", text_table(*published.shown(self.published)),
                        *self._paper_notes()]
@@ -245,7 +269,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         _, regions = shown = self._regions()
         blocks = [html_table(*self._shown()), html_notes(self._sentences()),
-                  html_table(*shown) if regions else "", html_notes(self._notes())]
+                  html_table(*shown) if regions else "", html_notes(self.notes())]
         if self.published is not None:
             blocks += [html_notes(["Beside the paper's:"]),
                        html_table(*published.shown(self.published)),

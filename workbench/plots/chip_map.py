@@ -26,7 +26,14 @@ from workbench.evaluation.maps import (
 from workbench.plots import PLOTS, Plot, style
 from workbench.plots.map import draw_scale_bar, ground_width
 from workbench.plots.pixels import TRUE_COLOUR, Pixels, classified, stretched
-from workbench.plots.webmap import LARGEST_SIDE, Overlay, class_overlay, image_overlay
+from workbench.plots.webmap import (
+    LARGEST_SIDE,
+    Overlay,
+    class_address,
+    class_overlay,
+    image_address,
+    image_overlay,
+)
 from workbench.prediction.grid import array_grid
 from workbench.prediction.result import NODATA
 
@@ -68,6 +75,12 @@ class Layer:
         painted = classified(self.pixels, self.colors)
         painted[self.pixels >= len(self.colors), 3] = 0
         return painted
+
+    def address(self) -> str:
+        """Return it as a picture in a data address, a pixel a pixel."""
+        if self.imagery:
+            return image_address(self.pixels)
+        return class_address(self.pixels, self.colors, nodata=self.quiet)
 
     def overlay(self, ground: xr.Dataset, *, side: int = LARGEST_SIDE) -> Overlay:
         """Return it as a picture for a web map.

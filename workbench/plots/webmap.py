@@ -87,18 +87,36 @@ def class_overlay(classes: npt.NDArray, transform: Affine, crs: CRS | str | None
     Raises:
         GridError: No CRS, or a place that Web Mercator does not show.
     """
-    blank = len(colors)
-    assert blank < 256, "a palette has 256 entries, and one is transparent"
-    drawn = (classes >= 0) & (classes < blank) & (classes != nodata)
-    places = np.where(drawn, classes, blank).astype(np.uint8)
+    places = _palette_places(classes, len(colors), nodata)
     target = _target(places.shape, transform, crs, side)
-    warped = np.full(target.shape, blank, np.uint8)
+    warped = np.full(target.shape, len(colors), np.uint8)
     reproject(places, warped, src_transform=transform, src_crs=crs,
               dst_transform=target.transform, dst_crs=target.crs, init_dest_nodata=False,
               resampling=Resampling.nearest)
-    picture = Image.fromarray(warped, "P")
+    return Overlay(_palette_address(warped, colors), target.bounds)
+
+
+def class_address(classes: npt.NDArray, colors: Sequence[str], *, nodata: int = 255) -> str:
+    """Return classes ``(y, x)`` as they are, a pixel a pixel, as the address of a palette PNG."""
+    return _palette_address(_palette_places(classes, len(colors), nodata), colors)
+
+
+def image_address(pixels: npt.NDArray[np.uint8]) -> str:
+    """Return imagery ``(y, x, 4)`` uint8 as it is as the address of a lossy WebP."""
+    return _address(Image.fromarray(pixels, "RGBA"), "webp", quality=_WEBP_QUALITY)
+
+
+def _palette_places(classes: npt.NDArray, count: int, nodata: int) -> npt.NDArray[np.uint8]:
+    """Return classes with whatever is not drawn as the number after the last one."""
+    assert count < 256, "a palette has 256 entries, and one is transparent"
+    drawn = (classes >= 0) & (classes < count) & (classes != nodata)
+    return np.where(drawn, classes, count).astype(np.uint8)
+
+
+def _palette_address(places: npt.NDArray[np.uint8], colors: Sequence[str]) -> str:
+    picture = Image.fromarray(places, "P")
     picture.putpalette([round(255 * part) for color in colors for part in to_rgb(color)] + [0] * 3)
-    return Overlay(_address(picture, "png", transparency=blank, optimize=True), target.bounds)
+    return _address(picture, "png", transparency=len(colors), optimize=True)
 
 
 def pixel_at(lat: float, lon: float, grid: Affine, crs: CRS | str) -> tuple[int, int]:

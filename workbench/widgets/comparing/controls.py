@@ -10,7 +10,7 @@ import ipywidgets as widgets
 
 from workbench.data.split import display_name
 from workbench.evaluation.atlas import Atlas
-from workbench.widgets.comparing.colours import measures
+from workbench.plots.measures import measures
 from workbench.widgets.comparing.view import View, layers
 
 _EVERYWHERE = "all regions"

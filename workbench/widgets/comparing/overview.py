@@ -13,8 +13,8 @@ import pandas as pd
 
 from workbench.data.split import display_name
 from workbench.evaluation.atlas import Atlas
+from workbench.plots.measures import Measure, Place, places, scale
 from workbench.widgets.basemap import Bounds, enclosing, fit, new_map
-from workbench.widgets.comparing.colours import Measure, Place, places, scale
 
 # Points this large are easy to hit; a chip's is smaller, there are many.
 _REGION, _CHIP = 9, 6
@@ -74,8 +74,7 @@ class Overview:
             self._region_point(name, place, colours.color(place.value))
             for name, place in found.items() if name in self.bounds and name != region)
         if region is None:
-            self._legend.value = colours.html(
-                measure, "mIoU %" if measure.other is None else "points of mIoU")
+            self._legend.value = colours.html(measure)
             self._chips.data = _collection(())
             self._say(_hint(found))
         else:

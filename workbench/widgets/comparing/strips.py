@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench.data.split import display_name
 from workbench.evaluation.atlas import Atlas
-from workbench.widgets.comparing.colours import Measure
+from workbench.plots.measures import Measure
 from workbench.widgets.comparing.strip import Strip, thumbnail
 
 _LONGEST = 14

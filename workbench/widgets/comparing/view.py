@@ -7,7 +7,7 @@ import dataclasses
 from workbench.errors import unknown_name
 from workbench.evaluation.atlas import Atlas
 from workbench.plots.chip_map import IMAGE, layer_names
-from workbench.widgets.comparing.colours import Measure
+from workbench.plots.measures import Measure
 
 
 @dataclasses.dataclass(frozen=True)

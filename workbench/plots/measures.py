@@ -90,14 +90,22 @@ class Scale:
         share = (value - self.low) / ((self.high - self.low) or 1)
         return to_hex(colormaps[self.name](min(max(share, 0.0), 1.0)))
 
-    def html(self, measure: Measure, unit: str) -> str:
-        """Return the scale as a bar with its ends, and what it measures."""
+    def gradient(self) -> str:
+        """Return the colours as a CSS gradient."""
         stops = ", ".join(to_hex(colormaps[self.name](step / 8)) for step in range(9))
-        ends = [f"{100 * end:+.0f}" if measure.other else f"{100 * end:.0f}"
-                for end in (self.low, self.high)]
-        return (f'<div class="wb-scale"><b>{escape(str(measure))}</b><span>{ends[0]}</span>'
-                f'<i style="background:linear-gradient(90deg, {stops})"></i>'
-                f"<span>{ends[1]} {escape(unit)}</span></div>")
+        return f"linear-gradient(90deg, {stops})"
+
+    def ends(self, measure: Measure, unit: str | None = None) -> tuple[str, str]:
+        """Return the two ends as text, the second with the unit."""
+        unit = unit or ("mIoU %" if measure.other is None else "points of mIoU")
+        sign = "+" if measure.other else ""
+        return f"{100 * self.low:{sign}.0f}", f"{100 * self.high:{sign}.0f} {unit}"
+
+    def html(self, measure: Measure, unit: str | None = None) -> str:
+        """Return the scale as a bar with its ends, and what it measures."""
+        low, high = self.ends(measure, unit)
+        return (f'<div class="wb-scale"><b>{escape(str(measure))}</b><span>{escape(low)}</span>'
+                f'<i style="background:{self.gradient()}"></i><span>{escape(high)}</span></div>')
 
 
 def scale(values: Iterable[float], measure: Measure) -> Scale:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.evaluation.conftest import synthetic
 from workbench.evaluation import compare
-from workbench.widgets.comparing.colours import UNKNOWN, Measure, measures, places, scale
+from workbench.plots.measures import UNKNOWN, Measure, measures, places, scale
 
 
 @pytest.fixture(scope="module")

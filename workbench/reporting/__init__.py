@@ -1,0 +1,1 @@
+"""Reports: comparisons as pages that are one file and open anywhere."""
