@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench import __version__
 from workbench.data.split import display_name
 from workbench.errors import DataError, unknown_name
 from workbench.evaluation import Comparison
@@ -89,9 +89,9 @@ def _report(comparison: Comparison, chips: Sequence[str] | None) -> Report:
     table = formatted(comparison.table("region"))
     shown = [name for name in ("run", "region", "part", "chips", "clusters", "miou", "accuracy")
              if name in table]
-    first = comparison.entries[0].first
+    first, version = comparison.entries[0].first, importlib.metadata.version("workbench")
     return Report(
-        title=_title(comparison), version=__version__,
+        title=_title(comparison), version=version,
         made=f"{datetime.date.today():%-d %B %Y}", simulated=first.simulated,
         notes=comparison.notes(), header=["run", "parameters trained", "in region: mIoU %",
                                            "held out: mIoU %", "gap: points"],
@@ -110,7 +110,7 @@ def _report(comparison: Comparison, chips: Sequence[str] | None) -> Report:
             "In each region the chip that the runs differ on most, as far as their counts tell."
             if len(comparison.entries) > 1 else
             "In each region the chip on which the run gets most pixels wrong."),
-        footer=f"Made by workbench {__version__} from the scores and checkpoints of the runs.",
+        footer=f"Made by workbench {version} from the scores and checkpoints of the runs.",
     )
 
 
