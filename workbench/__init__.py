@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         ViTAdapter,
     )
     from workbench.plots import plot
-    from workbench.prediction import predict, to_cog
+    from workbench.prediction import predict, seams, to_cog, to_polygons
     from workbench.recipe import Recipe, SpectralIndex, baselines
     from workbench.runs import Run, list_runs, open_run
     from workbench.runs.studies import Study, open_study
@@ -89,7 +89,7 @@ _NAMES = {
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
     "workbench.evaluation.chipmap": ("chip_map",),
     "workbench.evaluation.maps": ("error_map", "disagreement_map", "confidence_map"),
-    "workbench.prediction": ("predict", "to_cog"),
+    "workbench.prediction": ("predict", "seams", "to_cog", "to_polygons"),
     "workbench.plots": ("plot",),
     "workbench.widgets.comparing": ("compare_map",),
     "workbench.widgets.configure": ("configure",),
@@ -115,7 +115,7 @@ __all__ = [
     "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "chip_map", "error_map", "disagreement_map", "confidence_map",
-    "predict", "to_cog", "plot", "compare_map", "configure", "dashboard",
+    "predict", "seams", "to_cog", "to_polygons", "plot", "compare_map", "configure", "dashboard",
     "doctor", "clear_features", "errors",
 ]  # fmt: skip
 

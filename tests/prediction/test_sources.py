@@ -29,7 +29,7 @@ def named_array(path: Path) -> xr.DataArray:
 
 def whole(source: Source) -> np.ndarray:
     assert source.grid.transform == NORTH_UP
-    return np.concatenate([source.read(0, 15), source.read(15, 25)], axis=1)
+    return np.concatenate([source.read(0, 0, 15, 50), source.read(15, 0, 25, 50)], axis=1)
 
 
 def test_a_file_gives_the_needed_bands_by_name_in_physical_units(scene_path: ScenePath) -> None:
@@ -70,7 +70,7 @@ def test_infinite_values_and_the_collections_nodata_are_missing_too(
     stored = stored_scene().astype(np.float32)
     stored[0, 5, 5], stored[0, 6, 6], stored[0, 7, 7] = np.inf, np.nan, 0
     source = open_source(scene_path(stored, nodata=-9999), Needs(BANDS, nodata=0.0), None)
-    missing = np.isnan(source.read(0, 40))
+    missing = np.isnan(source.read(0, 0, 40, 50))
     assert (missing == missing[0]).all(), "a pixel without one band is without all, as in training"
     assert missing[0, 5:8, 5:8].diagonal().all()
     assert missing[0, :3, :5].all()
@@ -85,7 +85,7 @@ def test_the_mask_of_a_file_is_obeyed(scene_path: ScenePath) -> None:
     mask[10:12, 20:23] = 0
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
         file.write_mask(mask)
-    pixels = open_source(path, Needs(BANDS), None).read(5, 20)
+    pixels = open_source(path, Needs(BANDS), None).read(5, 0, 20, 50)
     assert np.isnan(pixels).all(axis=0).sum() == 6
     assert np.isnan(pixels[:, 5:7, 20:23]).all()
 
@@ -148,6 +148,6 @@ def test_a_missing_truncated_or_foreign_source_is_named(
     path = scene_path()
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(DataError, match=r"scene\.tif.*truncated"):
-        open_source(path, NEEDS, None).read(30, 10)
+        open_source(path, NEEDS, None).read(30, 0, 10, 50)
     with pytest.raises(DataError, match="not ndarray"):
         open_source(np.zeros(3), NEEDS, None)  # type: ignore[arg-type]

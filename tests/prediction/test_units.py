@@ -53,6 +53,7 @@ def test_a_model_without_units_is_not_asked() -> None:
 def test_only_the_first_rows_with_values_are_looked_at() -> None:
     strips = [np.full((3, 4, 4), np.nan, np.float32), pixels(*MEANS), pixels(1e6, 1e6, 1e6)]
     grid = raster_grid(12, 4, CRS.from_epsg(32720), NORTH_UP)
-    read = checked(Source("scene", grid, lambda top, rows: strips[top // 4]), BANDS, MEANS)
+    source = Source("scene", grid, lambda top, left, rows, columns: strips[top // 4])
+    read = checked(source, BANDS, MEANS)
     for top in (0, 4, 8):
-        read(top, 4)
+        read(top, 0, 4, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import warnings
@@ -9,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from rasterio.io import DatasetReader
 from rasterio.warp import transform as warp
 from rasterio.windows import Window
 
+from workbench.data.remote import REMOTE, is_remote, remote_error
 from workbench.errors import DataError, GridError
 
 SUFFIXES = (".tif", ".tiff", ".vrt")
@@ -73,38 +76,66 @@ def open_raster(path: str | Path) -> DatasetReader:
         DataError: No such file, not a GeoTIFF, or damaged.
     """
     path = str(path)
-    try:
-        facts = os.stat(path)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror or error}. Check the path and its permissions."
-        ) from error
+    if is_remote(path):
+        time, size = 0, 0
+    else:
+        time, size = _state(path)
     if _handles.pid != os.getpid():  # a forked worker must not share file offsets
         _handles.__init__()  # type: ignore[misc]
-    key = (path, facts.st_mtime_ns, facts.st_size)
-    handle = _handles.open.pop(key, None) or _open(path, facts.st_size)
+    key = (path, time, size)
+    handle = _handles.open.pop(key, None) or _open(path, size)
     _handles.open[key] = handle
     if len(_handles.open) > _KEPT_OPEN:
         _handles.open.popitem(last=False)[1].close()
     return handle
 
 
+def forget(path: str | Path) -> None:
+    """Close what this thread has open of a raster, so that it is opened anew.
+
+    Of an address GDAL forgets what it fetched too: where a connection broke off, that is half a
+    block, taken for a whole one.
+    """
+    for key in [key for key in _handles.open if key[0] == str(path)]:
+        _handles.open.pop(key).close()
+    if is_remote(path):
+        # GDAL forgets an address when a file closes that was opened with this option.
+        with (
+            rasterio.Env(CPL_VSIL_CURL_NON_CACHED=f"/vsicurl/{path}", **REMOTE),
+            contextlib.suppress(RasterioError),
+        ):
+            rasterio.open(path, sharing=False).close()
+
+
+def _state(path: str) -> tuple[int, int]:
+    try:
+        facts = os.stat(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror or error}. Check the path and its permissions."
+        ) from error
+    return facts.st_mtime_ns, facts.st_size
+
+
 def _open(path: str, size: int) -> DatasetReader:
-    if not path.lower().endswith(SUFFIXES):
+    name = urlsplit(path).path if is_remote(path) else path
+    if not name.lower().endswith(SUFFIXES):
         raise DataError(
             f"{path} is not a GeoTIFF (.tif, .tiff, .vrt). Convert it first, for example with "
             f"`gdal_translate {Path(path).name} {Path(path).stem}.tif`."
         )
-    driver = "VRT" if path.lower().endswith(".vrt") else "GTiff"
+    driver = "VRT" if name.lower().endswith(".vrt") else "GTiff"
     try:
         with (
-            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE"),
+            rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE", **REMOTE),
             _WARNINGS_LOCK,
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(path, driver=driver, sharing=False)
     except RasterioError as error:
+        if is_remote(path):
+            raise remote_error(path, "opened", error) from error
         raise DataError(
             f"{path} ({size} bytes) cannot be opened as {driver}: it is empty, truncated or of "
             f"another format ({_first_line(error)}). Copy or download it again, or leave it out."
@@ -159,12 +190,12 @@ def read_window(path: str | Path, indexes: Sequence[int], row_off: int, col_off:
     Raises:
         DataError: The file cannot be opened, or is truncated or damaged where it is read.
     """
-    handle = open_raster(path)
+    window = Window(col_off, row_off, width, height)
     try:
-        pixels: npt.NDArray = handle.read(
-            list(indexes), window=Window(col_off, row_off, width, height)
-        )
+        pixels: npt.NDArray = open_raster(path).read(list(indexes), window=window)
     except RasterioError as error:
+        if is_remote(path):
+            raise remote_error(path, "read", error) from error
         raise DataError(
             f"{path} cannot be read at rows {row_off} to {row_off + height - 1}, columns {col_off} "
             f"to {col_off + width - 1}: it is truncated or damaged ({os.path.getsize(path)} bytes; "

@@ -17,6 +17,7 @@ from workbench.data.sample import Sample
 from workbench.errors import RunError
 from workbench.evaluation.answers import Answer, Answers
 from workbench.evaluation.comparison import Comparison
+from workbench.prediction.chips import NOWHERE
 from workbench.prediction.grid import raster_grid
 from workbench.prediction.result import NODATA, dataset
 from workbench.runs import Run
@@ -25,8 +26,6 @@ from workbench.runs import Run
 _WIDE = 256
 # Rounding of coordinates, not another grid.
 _SAME_PIXELS = 0.01
-# Chips that say not where they are lie here: off Africa, where longitude and latitude are 0.
-NOWHERE = CRS.from_epsg(3857)
 
 
 def chip_map(runs: Run | Iterable[Run] | Comparison, chip: str, *, around: int | None = None,

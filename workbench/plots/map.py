@@ -84,7 +84,7 @@ def data(source: xr.Dataset, *, scene: str | Path | xr.DataArray | None = None,
     """
     grid = array_grid(source)
     step = math.ceil(max(grid.height, grid.width) / MAX_SIDE)
-    predicted = source["class"].transpose(*spatial_dims(source)).values[::step, ::step]
+    predicted = source["class"].transpose(*spatial_dims(source))[::step, ::step].values
     names, colours = _classes(source["class"])
     panels = [(_title(names), classified(predicted, colours))]
     legend = list(zip(names, colours, strict=True))
@@ -113,7 +113,7 @@ def _title(names: Sequence[str]) -> str:
 
 def _scene(scene: str | Path | xr.DataArray, grid: Grid, shown: Sequence[str],
            names: Sequence[str] | None, step: int) -> Pixels:
-    opened = open_source(scene, Needs(tuple(shown)), names)
+    opened = open_source(scene, Needs(tuple(shown)), names, gsd="source")
     own = opened.grid
     if (own.height, own.width, own.crs) != (grid.height, grid.width, grid.crs) \
             or not own.transform.almost_equals(grid.transform):
@@ -121,7 +121,7 @@ def _scene(scene: str | Path | xr.DataArray, grid: Grid, shown: Sequence[str],
                         f"{own.height} × {own.width} pixels in {own.crs} against "
                         f"{grid.height} × {grid.width} in {grid.crs}.")
     rows = step * 128
-    strips = [opened.read(top, min(rows, grid.height - top))[:, ::step, ::step]
+    strips = [opened.read(top, 0, min(rows, grid.height - top), grid.width)[:, ::step, ::step]
               for top in range(0, grid.height, rows)]
     return stretched(np.concatenate(strips, axis=1), shown, shown)
 

@@ -1,8 +1,9 @@
-"""Job: one source, ready to be predicted from its first row to its last."""
+"""Job: one source, ready to be predicted block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,19 +13,23 @@ import xarray as xr
 
 from workbench.errors import RecipeError, RunError
 from workbench.prediction.answering import answers
-from workbench.prediction.blending import Forward, Pixels, Rows, Tiling, blended_rows
+from workbench.prediction.blending import Forward, Panel, Part, Pixels, Tiling, blended
+from workbench.prediction.ground import Gsd
 from workbench.prediction.metadata import window_metadata
-from workbench.prediction.result import NODATA, dataset, empty
-from workbench.prediction.sources import AnySource, Needs, Source, open_source
+from workbench.prediction.needs import Read, Source
+from workbench.prediction.result import NODATA, dataset
+from workbench.prediction.sources import AnySource, open_source
+from workbench.prediction.store import Block, Memory, Store
 from workbench.prediction.trained import Trained
 from workbench.prediction.units import checked
 
 # Pixels of all windows that go through the model at once: 16 windows of 128 × 128.
 _PIXELS_AT_ONCE = 2**18
+# Rows that are finished together: what an interruption costs at most, and a file in a store.
+_BLOCK_ROWS = 1024
 
 Progress = Callable[[int, int], object]
-# First row, and what is known of the finished rows from there on: (run, y, x) by name.
-Finished = tuple[int, dict[str, npt.NDArray]]
+Found = dict[str, npt.NDArray]
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Options:
     bands: Sequence[str] | None = None
     scale: float | None = None
     date: str | None = None
+    gsd: Gsd = None
     window: int | None = None
     overlap: int | None = None
     batch_size: int | None = None
@@ -50,45 +56,114 @@ class Job:
     forward: Forward
     entropy: bool
 
-    def finished(self, first: int = 0) -> Iterator[Finished]:
-        """Yield what is known of the rows from top to bottom, each as soon as it is final.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is predicted."""
+        return ("class", "probability", *(("entropy",) if self.entropy else ()))
 
-        Args:
-            first: The strip of windows whose rows are wanted first.
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Runs, rows and columns."""
+        return len(self.trained.models), self.tiling.height, self.tiling.width
+
+    @property
+    def blocks(self) -> list[list[Block]]:
+        """The blocks of each panel from top to bottom."""
+        tops, height = self.tiling.tops, self.tiling.height
+        together = max(1, _BLOCK_ROWS // max(1, self.tiling.window - self.tiling.overlap))
+        strips = range(0, len(tops), together)
+        bottoms = [*(tops[strip] for strip in strips[1:]), height]
+        return [[Block(number, strip, tops[strip], bottom, panel.left, panel.stop)
+                 for strip, bottom in zip(strips, bottoms, strict=True)]
+                for number, panel in enumerate(self.tiling.panels)]
+
+    def run(self, into: Memory | Store, progress: Progress | None) -> None:
+        """Predict what is missing, block by block.
 
         Raises:
             BandError: Values are in other units.
             DataError: The source cannot be read.
             RunError: The model's answers are not finite.
+            OutOfSpaceError: The disk is full.
         """
-        needs = self.trained.needs
-        read = checked(self.source, needs.bands, self.trained.description.mean)
-        count = len(self.trained.models)
-        classes = _num_classes(self.forward, needs, self.tiling) // count
-        if classes >= NODATA:
-            raise RunError(f"The model has {classes} classes; a class map holds up to 254.")
-        for rows in blended_rows(read, self.forward, count * classes, self.tiling, first):
-            yield rows.top, _decided(rows, count, entropy=self.entropy)
+        count, to_left = self.num_classes(), None
+        read = checked(self.source, self.trained.needs.bands, self.trained.description.mean)
+        windows, total = 0, len(self.tiling.tops) * len(self.tiling.lefts)
+        with ThreadPoolExecutor(1, "workbench-read") as ahead:
+            for panel, blocks in zip(self.tiling.panels, self.blocks, strict=True):
+                finished = next((at for at, block in enumerate(blocks) if not into.has(block)),
+                                len(blocks))
+                first = blocks[finished].strip if finished < len(blocks) \
+                    else len(self.tiling.tops)
+                windows += first * len(panel.lefts)
+                if progress is not None and first:
+                    progress(windows, total)
+                if finished < len(blocks):
+                    parts = self._parts(read, panel, to_left, into, first, count, ahead)
+                    for block in blocks[finished:]:
+                        for found in _gathered(parts, block, into):
+                            windows += len(panel.lefts) * found
+                            if progress is not None:
+                                progress(windows, total)
+                to_left = blocks
 
-    def in_memory(self, progress: Progress | None) -> xr.Dataset:
-        """Return the whole prediction."""
-        height, width = self.tiling.height, self.tiling.width
-        names = ("class", "probability", *(("entropy",) if self.entropy else ()))
-        whole = {name: empty(name, (len(self.trained.models), height, width)) for name in names}
-        for top, found in self.finished():
-            done = top + found["class"].shape[1]
-            for name, values in found.items():
-                whole[name][:, top:done] = values
-            if progress is not None:
-                progress(done, height)
-        return self.dataset(whole)
+    def _parts(self, read: Read, panel: Panel, to_left: list[Block] | None,
+               into: Memory | Store, first: int, count: int, ahead: Executor
+               ) -> Iterator[tuple[Part, Found]]:
+        carried = None if to_left is None else _Carries(to_left, into)
+        for part in blended(read, self.forward, count, self.tiling, panel, carried, first, ahead):
+            yield part, _decided(part, len(self.trained.models), entropy=self.entropy)
 
     def dataset(self, arrays: dict[str, Any]) -> xr.Dataset:
         """Return arrays ``(run, y, x)`` by name on the grid of the source."""
         facts = {**self.trained.facts, "source": self.source.name, "window": self.tiling.window,
-                 "overlap": self.tiling.overlap}
+                 "overlap": self.tiling.overlap, **(self.source.facts or {})}
         return dataset(arrays, self.source.grid, self.trained.description.classes,
                        self.trained.names, facts)
+
+    def num_classes(self) -> int:
+        """Return how many classes come back, by asking about one empty window."""
+        tiling = self.tiling
+        sides = min(tiling.window, tiling.height), min(tiling.window, tiling.width)
+        empty = np.full((1, len(self.trained.needs.bands), *sides), np.nan, np.float32)
+        answer = self.forward(empty, [(0, 0)])
+        assert answer.shape[2:] == sides, "a model answers for every pixel of its window"
+        if answer.shape[1] // len(self.trained.models) >= NODATA:
+            raise RunError(f"The model has {answer.shape[1] // len(self.trained.models)} classes; "
+                           "a class map holds up to 254.")
+        return answer.shape[1]
+
+
+class _Carries:
+    """What the panel to the left left for some rows; the last block read stays in memory."""
+
+    def __init__(self, blocks: Sequence[Block], into: Memory | Store) -> None:
+        self.blocks, self.into = blocks, into
+        self.last: tuple[Block, Pixels] | None = None
+
+    def __call__(self, top: int, rows: int) -> Pixels:
+        block = next(block for block in self.blocks if block.top <= top < block.bottom)
+        if self.last is None or self.last[0] != block:
+            self.last = block, self.into.carry(block)
+        return self.last[1][:, top - block.top : top - block.top + rows]
+
+
+def _gathered(parts: Iterator[tuple[Part, Found]], block: Block, into: Memory | Store
+              ) -> Iterator[int]:
+    """Gather the strips of a block and keep it; yield 1 for each strip, once it is done."""
+    found: list[Found] = []
+    carries: list[Pixels] = []
+    rows = 0
+    while rows < block.bottom - block.top:
+        part, decided = next(parts)
+        found.append(decided)
+        carries.append(part.carry)
+        rows += part.valid.shape[0]
+        if rows == block.bottom - block.top:
+            whole = {name: np.concatenate([one[name] for one in found], axis=1)
+                     for name in found[0]}
+            into.write(block, whole, np.concatenate(carries, axis=1))
+        yield 1
 
 
 def prepare(trained: Trained, source: AnySource | Source, options: Options) -> Job:
@@ -96,17 +171,19 @@ def prepare(trained: Trained, source: AnySource | Source, options: Options) -> J
 
     Raises:
         BandError: A band is missing or not named.
-        GridError: The source does not say where its pixels are.
+        GridError: The source does not say where its pixels are, or they are of another size.
         DataError: The file cannot be read.
+        DownloadError: The server does not answer.
         RecipeError: An option is out of range, or the model needs `date`.
     """
     needs = trained.needs
     if options.scale is not None:
-        needs = Needs(needs.bands, needs.stored_bands, options.scale, nodata=needs.nodata,
-                      gsd_m=needs.gsd_m)
-    opened = source if isinstance(source, Source) else open_source(source, needs, options.bands)
+        needs = replace(needs, scale=options.scale, offset=0.0)
+    opened = source if isinstance(source, Source) else \
+        open_source(source, needs, options.bands, options.gsd)
     window, overlap, batch_size = settings(trained, options)
-    tiling = Tiling(opened.grid.height, opened.grid.width, window, overlap, batch_size)
+    panel = opened.grid.width + window if opened.whole_rows else Tiling.panel
+    tiling = Tiling(opened.grid.height, opened.grid.width, window, overlap, batch_size, panel)
     date = options.date or opened.date
     metadata = [window_metadata(model, opened.grid, tiling, date) for model in trained.models]
     forward = answers(trained.models, metadata)
@@ -142,7 +219,7 @@ def settings(trained: Trained, options: Options) -> tuple[int, int, int]:
     return window, overlap, batch_size
 
 
-def _decided(rows: Rows, count: int, *, entropy: bool) -> dict[str, npt.NDArray]:
+def _decided(rows: Part, count: int, *, entropy: bool) -> Found:
     """Return class, probability and entropy ``(run, y, x)`` of finished rows."""
     by_run = rows.probabilities.reshape(count, -1, *rows.valid.shape)
     best = by_run.max(axis=1)
@@ -152,7 +229,7 @@ def _decided(rows: Rows, count: int, *, entropy: bool) -> dict[str, npt.NDArray]
             "its training diverged. Train it again, or load another checkpoint."
         )
     classes = np.where(rows.valid, by_run.argmax(axis=1), NODATA).astype(np.uint8)
-    found: dict[str, npt.NDArray] = {"class": classes, "probability": best}
+    found: Found = {"class": classes, "probability": best}
     if entropy:
         found["entropy"] = _entropy(by_run)
     return found
@@ -164,10 +241,3 @@ def _entropy(probabilities: Pixels) -> Pixels:
     logs = np.log(np.maximum(probabilities, least))
     return np.maximum(-(probabilities * logs).sum(axis=1), np.float32(0))
 
-
-def _num_classes(forward: Forward, needs: Needs, tiling: Tiling) -> int:
-    """Return how many classes come back, by asking about one empty window."""
-    sides = min(tiling.window, tiling.height), min(tiling.window, tiling.width)
-    answer = forward(np.full((1, len(needs.bands), *sides), np.nan, np.float32), [(0, 0)])
-    assert answer.shape[2:] == sides, "a model answers for every pixel of its window"
-    return answer.shape[1]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from workbench.assembly import Model, ModelDescription, select_device
 from workbench.errors import RunError
-from workbench.prediction.kept import kept_model
-from workbench.prediction.sources import Needs
-from workbench.runs import Run
+from workbench.prediction.kept import kept_model, stamps
+from workbench.prediction.needs import Needs
+from workbench.runs import Run, checkpoints
 
 # Window of a model that does not say what it was trained on: that of the published chips.
 _WINDOW = 224
@@ -26,6 +27,8 @@ class Trained:
         windows: Side of the windows that each was trained on.
         facts: What is worth knowing, for the attributes of a prediction.
         names: Coordinates of the dimension `run`; None for a single run without that dimension.
+        identity: What changes when the weights do; None for models that are no runs.
+        folder: That of the (first) run.
     """
 
     models: tuple[Model, ...]
@@ -33,6 +36,8 @@ class Trained:
     windows: tuple[int, ...]
     facts: dict[str, Any]
     names: tuple[str, ...] | None = None
+    identity: tuple[Any, ...] | None = None
+    folder: Path | None = None
 
     @property
     def description(self) -> ModelDescription:
@@ -68,7 +73,9 @@ def _from_run(run: Run, device: str) -> Trained:
     needs = Needs(model.description.bands, info.stored_bands, info.scale, info.offset,
                   info.nodata, info.gsd_m)
     facts = {"run": run.name, "checkpoint": "best", "simulated": int(info.simulated)}
-    return Trained((model,), needs, (max(info.chip_shape),), facts)
+    identity = checkpoints.read(run.folder / checkpoints.CHECKPOINTS / "best", stamps)
+    return Trained((model,), needs, (max(info.chip_shape),), facts, identity=identity,
+                   folder=run.folder)
 
 
 def _from_model(given: Any, device: str) -> Trained:
@@ -90,8 +97,10 @@ def _together(members: Sequence[Trained], names: Sequence[str]) -> Trained:
         )
     facts = {key: value for key, value in members[0].facts.items()
              if all(member.facts.get(key) == value for member in members)}
+    identities = tuple(member.identity for member in members)
     return replace(
-        members[0], models=tuple(member.models[0] for member in members), names=tuple(names),
+        members[0], identity=None if None in identities else identities,
+        models=tuple(member.models[0] for member in members), names=tuple(names),
         windows=tuple(member.windows[0] for member in members), facts=facts)
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from workbench.errors import BandError
-from workbench.prediction.sources import PredictionWarning, Source
-
-Pixels = npt.NDArray[np.float32]
+from workbench.prediction.needs import Pixels, PredictionWarning, Read, Source
 
 # Ground differs: open water has a twentieth of the usual infrared, snow many times the usual
 # blue. Units differ by 100 (percent) or 10 000 (stored integers); the median over bands and
@@ -19,8 +16,7 @@ Pixels = npt.NDArray[np.float32]
 _UNUSUAL, _IMPOSSIBLE = 20.0, 1000.0
 
 
-def checked(source: Source, bands: Sequence[str],
-            means: Sequence[float]) -> Callable[[int, int], Pixels]:
+def checked(source: Source, bands: Sequence[str], means: Sequence[float]) -> Read:
     """Return `source.read`, which compares the first rows that hold values with the training mean.
 
     Args:
@@ -30,9 +26,9 @@ def checked(source: Source, bands: Sequence[str],
     """
     waiting = True
 
-    def read(top: int, rows: int) -> Pixels:
+    def read(top: int, left: int, rows: int, columns: int) -> Pixels:
         nonlocal waiting
-        pixels = source.read(top, rows)
+        pixels = source.read(top, left, rows, columns)
         if waiting and np.isfinite(pixels).all(axis=0).any():
             waiting = False
             check_units(source.name, pixels, bands, means)

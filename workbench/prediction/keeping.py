@@ -1,0 +1,126 @@
+"""Where a prediction is kept: small ones in memory, large ones as blocks on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from workbench.assembly import Model
+from workbench.prediction.job import Job, Options, Progress
+from workbench.prediction.needs import PredictionWarning, Source
+from workbench.prediction.store import Memory, Store, bytes_a_pixel
+from workbench.storage import cache_dir
+
+# Beyond this a result takes more memory than predicting it does.
+_IN_MEMORY_BYTES = 64_000_000
+# Raised whenever blocks mean something else.
+_VERSION = 1
+
+
+def predicted(job: Job, options: Options, store: str | Path | None,
+              progress: Progress | None) -> xr.Dataset:
+    """Predict a source, going on with what is in its store.
+
+    Raises:
+        DataError: The store holds another prediction.
+        OutOfSpaceError: The disk has no room.
+    """
+    runs, height, width = job.shape
+    nbytes = runs * height * width * bytes_a_pixel(job.names)
+    if store is None and nbytes <= _IN_MEMORY_BYTES:
+        memory = Memory(job.names, job.shape)
+        job.run(memory, progress)
+        found = job.dataset(memory.arrays)
+        if not (found["class"].values != 255).any():
+            warnings.warn(f"No pixel of {job.source.name} has a value in all bands that the model "
+                          f"needs ({', '.join(job.trained.needs.bands)}): the prediction is all "
+                          "nodata. Do its bands cover the same ground?", PredictionWarning,
+                          stacklevel=4)
+        return found
+    plan = _plan(job, options, known=store is not None)
+    folder = Path(store) if store is not None else _folder(job, plan)
+    blocks = [block for panel in job.blocks for block in panel]
+    kept = Store(folder, plan, job.names, job.shape, blocks)
+    with kept.lock(), _bar(progress) as shown:
+        job.run(kept, shown)
+    found = job.dataset(kept.arrays)
+    found.encoding["source"] = str(kept.folder)
+    return found
+
+
+def _plan(job: Job, options: Options, *, known: bool) -> dict[str, Any]:
+    """Return what decides the pixels of a prediction, as plain data."""
+    grid, tiling = job.source.grid, job.tiling
+    return {
+        "version": _VERSION, "source": job.source.name,
+        "pixels of the source": _identity(job.source) if known or job.source.lasting
+        else None,
+        "grid": [grid.height, grid.width, grid.crs.to_wkt(), *grid.transform[:6]],
+        "runs": job.trained.names or job.trained.facts.get("run"),
+        "weights": job.trained.identity or (_hash(job.trained.models) if known else None),
+        "window": tiling.window, "overlap": tiling.overlap,
+        "panel": tiling.panel, "entropy": job.entropy, "scale": options.scale,
+        "bands": None if options.bands is None else list(options.bands), "date": options.date,
+        "gsd": options.gsd,
+    }
+
+
+def _identity(source: Source) -> Any:
+    """Return what changes when a source does: its stamp, else a hash of pixels here and there."""
+    if source.stamp is not None:
+        return source.stamp
+    digest = hashlib.sha256()
+    height, width = source.grid.height, source.grid.width
+    rows, columns = min(height, 32), min(width, 32)
+    for share in (0, 0.5, 1):
+        top, left = int(share * (height - rows)), int(share * (width - columns))
+        digest.update(np.ascontiguousarray(source.read(top, left, rows, columns)).tobytes())
+    return digest.hexdigest()
+
+
+def _hash(models: Sequence[Model]) -> str:
+    digest = hashlib.sha256()
+    for tensor in (tensor for model in models for tensor in model.state_dict().values()):
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _folder(job: Job, plan: dict[str, Any]) -> Path | None:
+    """Return where the blocks lie by default; None where nobody could find them again."""
+    if plan["pixels of the source"] is None or job.trained.identity is None:
+        return None
+    key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:12]
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(job.source.name).stem)[:60]
+    home = job.trained.folder
+    if home is None or not os.access(home, os.W_OK):
+        home = cache_dir()
+    return home / "predictions" / "scenes" / f"{name}-{key}"
+
+
+@contextlib.contextmanager
+def _bar(progress: Progress | None) -> Iterator[Progress]:
+    """Show windows done, of how many, and the time left, unless something else does."""
+    if progress is not None:
+        yield progress
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(unit=" windows", desc="predict", delay=1) as bar:
+        def show(done: int, total: int) -> None:
+            if bar.total is None:
+                bar.reset(total)
+                bar.initial = bar.n = bar.last_print_n = done  # not done in this time
+            bar.update(done - bar.n)
+
+        yield show
