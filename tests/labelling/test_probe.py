@@ -131,7 +131,7 @@ def test_a_part_is_predicted_with_the_windows_of_the_whole(labels: wb.Labels) ->
     assert float(part.x[0]) == float(whole.x[left])
 
 
-def test_progress_is_told_in_windows_and_rows(labels: wb.Labels) -> None:
+def test_progress_is_told_in_windows(labels: wb.Labels) -> None:
     told: list[tuple[int, int]] = []
     probe = LabelProbe(labels, device="cpu")
     model = probe.fit(lambda *step: told.append(step))

@@ -107,7 +107,7 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"water\.shp does not end in \.gpkg"):
         to_polygons(prediction(blotches()), tmp_path / "water.shp")
-    with pytest.raises(UnknownNameError, match="'watr'. Did you mean 'water'"):
+    with pytest.raises(UnknownNameError, match=r"'watr'\. Did you mean 'water'"):
         to_polygons(prediction(blotches()), tmp_path / "water.gpkg", classes="watr")
     with pytest.raises(DataError, match="simplify=0"):
         to_polygons(prediction(blotches()), tmp_path / "water.gpkg", simplify=0)

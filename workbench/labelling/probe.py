@@ -114,14 +114,15 @@ class LabelProbe:
         Args:
             model: From `fit`.
             area: Row, column, height and width of the part; use `snapped`.
-            progress: Called with the rows done and their number.
+            progress: Called with the windows done and their number.
         """
         imagery, raster = self.labels.imagery, self.labels.imagery.raster
         top, left, height, width = area or (0, 0, raster.height, raster.width)
         grid = raster_grid(height, width, CRS.from_user_input(imagery.crs),
                            window_transform(raster.transform, top, left))
         source = Source(str(imagery.path), grid,
-                        lambda row, rows: imagery.read(top + row, left, rows, width))
+                        lambda row, column, rows, columns: imagery.read(
+                            top + row, left + column, rows, columns))
         needs = Needs(imagery.bands, imagery.stored_bands, imagery.scale, imagery.offset,
                       imagery.nodata)
         side, overlap = self._windows.side, self._windows.overlap

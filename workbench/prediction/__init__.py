@@ -1,11 +1,11 @@
 """Prediction: windows of a scene in, classes and probabilities on the same grid out."""
 
+from workbench.prediction.borders import Seams, seams
 from workbench.prediction.cog import to_cog
 from workbench.prediction.many import Predictions
 from workbench.prediction.needs import PredictionWarning
 from workbench.prediction.polygons import to_polygons
 from workbench.prediction.scene import predict
-from workbench.prediction.seams import Seams, seams
 
 __all__ = ["PredictionWarning", "Predictions", "Seams", "predict", "seams", "to_cog",
            "to_polygons"]

@@ -107,6 +107,12 @@ class Job:
                                 progress(windows, total)
                 to_left = blocks
 
+    def in_memory(self, progress: Progress | None) -> xr.Dataset:
+        """Return the whole prediction; see `run` for what it raises."""
+        memory = Memory(self.names, self.shape)
+        self.run(memory, progress)
+        return self.dataset(memory.arrays)
+
     def _parts(self, read: Read, panel: Panel, to_left: list[Block] | None,
                into: Memory | Store, first: int, count: int, ahead: Executor
                ) -> Iterator[tuple[Part, Found]]:

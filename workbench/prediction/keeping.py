@@ -19,7 +19,7 @@ import xarray as xr
 from workbench.assembly import Model
 from workbench.prediction.job import Job, Options, Progress
 from workbench.prediction.needs import PredictionWarning, Source
-from workbench.prediction.store import Memory, Store, bytes_a_pixel
+from workbench.prediction.store import Store, bytes_a_pixel
 from workbench.storage import cache_dir
 
 # Beyond this a result takes more memory than predicting it does.
@@ -39,9 +39,7 @@ def predicted(job: Job, options: Options, store: str | Path | None,
     runs, height, width = job.shape
     nbytes = runs * height * width * bytes_a_pixel(job.names)
     if store is None and nbytes <= _IN_MEMORY_BYTES:
-        memory = Memory(job.names, job.shape)
-        job.run(memory, progress)
-        found = job.dataset(memory.arrays)
+        found = job.in_memory(progress)
         if not (found["class"].values != 255).any():
             warnings.warn(f"No pixel of {job.source.name} has a value in all bands that the model "
                           f"needs ({', '.join(job.trained.needs.bands)}): the prediction is all "
