@@ -139,7 +139,7 @@ def test_progress_is_told_in_windows(labels: wb.Labels) -> None:
     assert told[-1][0] == told[-1][1] > 0
     told.clear()
     probe.predict(model, progress=lambda *step: told.append(step))
-    assert told[-1] == (SIDE, SIDE)
+    assert told[-1][0] == told[-1][1] > 0
 
 
 def test_one_class_is_not_enough(scene: Path, truth: np.ndarray) -> None:
