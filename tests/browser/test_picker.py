@@ -25,9 +25,9 @@ def notebook(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_region_and_a_drawn_box_are_held_out(run_notebook, notebook):
-    lab = run_notebook(notebook, timeout_s=120)
+    lab = run_notebook(notebook, timeout_s=240)
     page, pick = lab.page, lab.outputs.locator(".wb-pick")
     chart = pick.locator(".leaflet-container")
 
@@ -38,7 +38,7 @@ def test_a_region_and_a_drawn_box_are_held_out(run_notebook, notebook):
     pick.locator(".wb-card").get_by_text("no pixel was measured").wait_for()
     pick.get_by_role("button", name="Open 440 chips").click()
     pick.locator(".wb-part").filter(has_text="held out").filter(has_text="40").wait_for(
-        timeout=60_000)
+        timeout=120_000)
 
     # By keyboard: a region is held out in the list.
     listed = pick.get_by_label("part of Ghana", exact=True)
@@ -79,12 +79,12 @@ def test_a_region_and_a_drawn_box_are_held_out(run_notebook, notebook):
     assert pick.locator(".wb-strip img").nth(2).get_attribute("alt").startswith("label of spain-")
 
     # The cells run again: the picker goes on, and the next cell reads the same split.
-    lab.run_all(120)
+    lab.run_all(240)
     said = lab.outputs.get_by_text("value: train")
     said.wait_for()
     assert "held out" in said.inner_text()
     assert "(Bolivia, Ghana, Drawn-1)" in said.inner_text()
-    pick.locator(".wb-audit").get_by_text("Audit:").wait_for(timeout=60_000)
+    pick.locator(".wb-audit").get_by_text("Audit:").wait_for(timeout=120_000)
     cells = lab.notebook()["cells"]
     kept = [output["data"] for output in cells[0]["outputs"] if "image/png" in output["data"]]
     assert "drawn-1" in kept[0]["text/plain"], "what a stored notebook shows"

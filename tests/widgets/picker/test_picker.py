@@ -9,7 +9,16 @@ import shapely
 import workbench as wb
 from workbench.data import Dataset, Split
 from workbench.errors import DataError, UnknownNameError
+from workbench.widgets.latest import Latest
 from workbench.widgets.picker import Picker, pick
+
+
+@pytest.fixture(autouse=True)
+def audits(monkeypatch) -> list[Split]:
+    """Audits take longer than all the rest: they are counted, not made."""
+    asked: list[Split] = []
+    monkeypatch.setattr(Picker, "_audit", lambda _, split: asked.append(split))
+    return asked
 
 
 @pytest.fixture
@@ -146,7 +155,18 @@ def test_what_cannot_be_is_said_and_changes_nothing(picker):
     assert picker.value.parts == before.parts
 
 
-def test_the_audit_s_verdict_stands_beside_the_map(picker):
+def test_the_newest_split_is_audited(picker, audits):
+    picker.wait()
+    hear(picker, "give", region="ghana", part="test")
+    hear(picker, "give", region="spain", part="train")
+    picker.wait()
+    assert audits[-1] is picker.value
+
+
+def test_the_audit_s_verdict_stands_beside_the_map(picker, monkeypatch):
+    monkeypatch.undo()
+    picker._auditor = Latest(picker._audit, pause_s=0)
+    picker._auditor.ask(picker.value)
     picker.wait()
     assert picker._view.audit["state"] == "done"
     assert picker._view.audit["worst"] == picker.value.audit().worst
