@@ -183,7 +183,9 @@ def test_the_same_cell_run_again_goes_on(tiny_floods):
     assert second.value.dataset is same
     third = pick(tiny_floods.select(region=["ghana", "spain"]), key="again")
     assert third.value.hold_out == (), "other chips, other plan"
-    for opened in (second, third):
+    given = pick(tiny_floods.split("ghana"), key="again")
+    assert given.value.hold_out == ("ghana",), "a split that is given is what is shown"
+    for opened in (second, third, given):
         opened.wait()
 
 

@@ -38,7 +38,7 @@ def pick(source: Source | str | None = None, *, key: str | None = None) -> Picke
         source: A catalogue, or a collection of it, its id, a dataset or a split to begin with;
             without one the catalogue that comes with the workbench.
         key: A name under which the kernel keeps what was done: the same cell run again goes on
-            from it. Without one every run of the cell starts fresh.
+            from it. Without one, or with a split as `source`, every run of the cell starts fresh.
 
     Returns:
         A panel that shows itself; `.value` is the split, None as long as no dataset is open.
@@ -132,7 +132,8 @@ class Picker(traitlets.HasTraits):
         source = self._source
         if isinstance(source, Dataset | Split):
             plan = Plan.of(source)
-            if kept is not None and kept.source.layout_hash == plan.source.layout_hash:
+            if (kept is not None and isinstance(source, Dataset)
+                    and kept.source.layout_hash == source.layout_hash):
                 plan = dataclasses.replace(kept, source=plan.source)
             info = plan.source.info
             self._deal_out(plan, info.name + (" (simulated)" if info.simulated else ""))
@@ -168,7 +169,7 @@ class Picker(traitlets.HasTraits):
     def _audit(self, split: Split) -> None:
         try:
             audit = split.audit()
-        except WorkbenchError as error:
+        except (WorkbenchError, OSError) as error:
             self._view.audit = {"state": "failed", "title": f"No audit: {error}"}
             return
         if split is self.value:
