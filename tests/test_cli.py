@@ -184,6 +184,45 @@ def test_compare_takes_all_runs_of_the_folder(two_runs):
     assert "ndwi-tuned" in shown
 
 
+def test_a_comparison_is_written_as_markdown_and_latex_beside_the_paper(two_runs, tmp_path):
+    files = tmp_path / "table.md", tmp_path / "table.tex"
+    shown = run("compare", "--root", str(two_runs[0]), "--beside", "paper:sen1floods11",
+                "--markdown", str(files[0]), "--latex", str(files[1]))
+    assert "Prithvi 2.0 300M" in shown
+    assert "| probe |" in files[0].read_text()
+    assert r"\toprule" in files[1].read_text()
+
+
+def test_runs_are_pruned_and_say_what_that_freed(two_runs):
+    assert run("runs", "--root", str(two_runs[0]), "--prune").startswith("freed ")
+    assert "freed 0 B" in run("runs", "--root", str(two_runs[0]), "--prune")
+    assert (two_runs[0] / "probe" / "checkpoints" / "best").is_dir()
+
+
+def test_study_takes_methods_baselines_and_every_region_once(tiny_folder, tmp_path, monkeypatch):
+    asked = {}
+
+    def study(recipes, splits, **options):
+        asked.update(recipes=recipes, splits=splits, **options)
+        return "the study"
+
+    monkeypatch.setattr(wb, "study", study)
+    shown = run(
+        "study", "--images", str(tiny_folder / "*_S2.tif"), "--masks",
+        str(tiny_folder / "*_label.tif"), "--bands", BANDS, "--classes", "land,water",
+        "--region", "{region}_{number}_S2", "--scale", "1e-4", "--leave-one-region-out",
+        "--methods", "lora, full", "--peft", "lora", "--peft-option", "rank=4", "--baselines",
+        "--epochs", "2", "--seeds", "2", "--root", str(tmp_path), "--plan",
+    )  # fmt: skip
+    assert "the study" in shown
+    assert list(asked["recipes"])[:2] == ["lora", "full"]
+    assert asked["recipes"]["lora"] == wb.Recipe(peft=wb.LoRA(rank=4), epochs=2)
+    assert asked["recipes"]["full"] == wb.Recipe(peft="full", epochs=2)
+    assert {"ndwi-0", "mndwi-tuned", "unet-scratch"} <= set(asked["recipes"])
+    assert [split.hold_out for split in asked["splits"]] == [("bolivia",), ("ghana",), ("spain",)]
+    assert (asked["seeds"], asked["learning_rates"], asked["plan"]) == (2, 3, True)
+
+
 def test_predict_writes_a_raster_on_the_same_grid(two_runs, tiny_folder, tmp_path):
     scene, output = tiny_folder / "spain_0_S2.tif", tmp_path / "water.tif"
     assert f"wrote {output}" in run(

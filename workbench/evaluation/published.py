@@ -57,7 +57,9 @@ def beside_paper(entries: Sequence[Entry], dataset: str) -> pd.DataFrame:
     own = [_own(entry) for entry in entries]
     published = paper_scores()
     published = published[published["dataset"] == dataset]
-    shared = {row["backbone"] for row in own} & set(published["backbone"])
+    tuned = {row["backbone"] for row, entry in zip(own, entries, strict=True)
+             if not entry.first.baseline}
+    shared = tuned & set(published["backbone"])
     if shared:
         published = published[published["backbone"].isin(shared)
                               | published["model"].str.startswith("UNet")]

@@ -32,6 +32,9 @@ def data(source: Any, *, score: str | None = None) -> pd.DataFrame:
     """
     comparison = source if isinstance(source, Comparison) else compare(source)
     table = comparison.costs()
+    trained = table["train_s"].notna()
+    if trained.any():  # the threshold of an index is no parameter that was trained
+        table["trainable_parameters"] = table["trainable_parameters"].where(trained)
     if score is None:
         score = "in_region" if table["held_out"].isna().all() else "held_out"
     if score not in _SCORES:
