@@ -41,6 +41,7 @@ class Chart {
     this.sizes.observe(map.getContainer());
     map.on("mousemove", (event) => this.hover(event));
     map.on("mouseout movestart", () => this.leave());
+    map.on("zoomend", () => this.mark());
     map.on("click", (event) => {
       if (this.sketch.kind || this.sketch.ending) return;
       const found = this.layer.at(event.latlng);
@@ -81,7 +82,7 @@ class Chart {
     if (chosen.kind === "chip" && this.layer.shapes.placed(chosen.at)) this.marks.addLayer(window.L.polygon(this.layer.outline(chosen.at), look));
     if (chosen.kind === "region" && chosen.place >= 0) {
       const bounds = this.layer.bounds(chosen.place);
-      if (bounds) this.marks.addLayer(window.L.rectangle(bounds.pad(0.04), { ...look, weight: 1.2, dashArray: "3 4" }));
+      if (bounds && this.layer.single) this.marks.addLayer(window.L.rectangle(bounds.pad(0.04), { ...look, weight: 1.2, dashArray: "3 4" }));
     }
     if (chosen.kind !== "area" && !this.sketch.kind) this.sketch.clear();
   }

@@ -136,8 +136,7 @@ class DatasetPage:
             place = regions.index(held[0]) + step if held else 0
             region = regions[place % len(regions)]
         self.change(self.plan.fold(region))
-        self._fold = (f"{regions.index(region) + 1} of {len(regions)}: "
-                      f"{display_name(region)} held out")
+        self._fold = f"{regions.index(region) + 1} of {len(regions)}"
         self.refresh()
         self.choose_region(region)
 
