@@ -81,7 +81,7 @@ def open_index(path: Path, root: Path, found: Sequence[Found], info: DatasetInfo
     ids = list(stamps)
     chips = table if table.index.tolist() == ids else table.loc[ids]
     return chips.assign(**{
-        kind: [f"{root}/{name}" for name in chips[kind]] for kind in ("image", "mask")
+        kind: [f"{root}/{name}" for name in chips[kind].tolist()] for kind in ("image", "mask")
     })
 
 
@@ -103,7 +103,8 @@ def _state(path: str) -> str:
 def _has(table: geopandas.GeoDataFrame | None, stamps: Mapping[str, str]) -> bool:
     if table is None:
         return False
-    known = dict(zip(table.index, table["stamp"], strict=True))
+    # Lists at once: columns of Arrow strings are slow to walk.
+    known = dict(zip(table.index.tolist(), table["stamp"].tolist(), strict=True))
     return all(known.get(chip) == stamp for chip, stamp in stamps.items())
 
 
