@@ -142,6 +142,9 @@ def open_scenes(pairs: Sequence[tuple[Path, Path]], names: Sequence[str],
     scenes: list[Scene] = []
     bad: dict[str, str] = {}
     for (image, mask), name, region in zip(pairs, names, regions, strict=True):
+        if not mask.is_file():
+            bad[name] = f"no mask: {image} has none at {mask}"
+            continue
         try:
             scene = Scene(name, describe(image), describe(mask), region)
         except DataError as error:

@@ -16,6 +16,7 @@ import shapely
 from workbench.data.chipping import ChipWindow, block_side, chip_windows
 from workbench.data.footprints import footprints
 from workbench.data.info import DatasetInfo
+from workbench.data.progress import Bar
 from workbench.data.raster import Raster, read_window
 from workbench.data.reading import read_pixels
 from workbench.data.regions import regions_by_polygon
@@ -23,6 +24,8 @@ from workbench.errors import DataError, GridError, LabelError
 
 # Chips of a task: enough to amortise opening a file, few enough to spread one scene over threads.
 _CHIPS_A_TASK = 64
+# Reading that takes longer shows a bar: few chips are indexed before one could be read.
+_PATIENCE_S = 2.0
 # Overlap of two chips, as a share of the smaller, above which they show the same ground; edges
 # that merely touch differ by rounding of the coordinates.
 OVERLAP = 0.01
@@ -55,8 +58,13 @@ def index_scenes(scenes: Sequence[Scene], info: DatasetInfo,
         for windows in [list(chip_windows(scene.image.height, scene.image.width, info.chip_shape))]
         for start in range(0, len(windows), _CHIPS_A_TASK)
     ]
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = list(pool.map(lambda task: _index_task(task[0], task[1], info), tasks))
+    total, done, found = sum(len(windows) for _, windows in tasks), 0, []
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, Bar(_PATIENCE_S) as show:
+        read = pool.map(lambda task: _index_task(task[0], task[1], info), tasks)
+        for (_, windows), part in zip(tasks, read, strict=True):
+            found.append(part)
+            done += len(windows)
+            show(done, total)
     rows = [row for task_rows, _ in found for row in task_rows]
     bad = {chip: reason for _, left_out in found for chip, reason in left_out.items()}
     if not rows:

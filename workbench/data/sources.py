@@ -17,10 +17,11 @@ from workbench.data.dataset import Dataset
 from workbench.data.folder import count_kinds
 from workbench.data.info import ClassInfo, ClassSpec, DatasetInfo
 from workbench.data.joining import concat
+from workbench.data.progress import Bar, Progress
 from workbench.data.published import find_split, published_lists
 from workbench.data.readers import READERS, Found
 from workbench.data.regions import regions_from_json
-from workbench.data.store import Progress, index_path, open_index, stored_shape
+from workbench.data.store import index_path, open_index, stored_shape
 from workbench.errors import DataError, unknown_name
 
 # The kinds of `info.source` that `open_dataset` opens.
@@ -135,7 +136,7 @@ def _load_files(entry: Collection, root: str | Path | None, images: str | None,
     shape = stored_shape(path) or _first_shape(found, info) or entry.chip_shape or (1, 1)
     info = info.model_copy(update={"chip_shape": shape, "notes": reader.notes(info)})
     with contextlib.ExitStack() as stack:
-        table = open_index(path, folder, found, info, progress or stack.enter_context(_Bar()))
+        table = open_index(path, folder, found, info, progress or stack.enter_context(Bar()))
     bad = table["reason"].notna()
     skipped = table.loc[bad, "reason"].to_dict()
     chips = table[~bad].drop(columns=["stamp", "reason", *"abcdef"])
@@ -166,28 +167,6 @@ def _first_shape(found: Sequence[Found], info: DatasetInfo) -> tuple[int, int] |
             grid = READERS[info.reader].grid(chip.image, info)
             return grid.height, grid.width
     return None
-
-
-class _Bar:
-    """Chips read, of how many, and the time left; only where some are to be read."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def __enter__(self) -> Progress:
-        return self._show
-
-    def _show(self, done: int, total: int) -> None:
-        if self._bar is None and total:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=total, unit=" chips", desc="index")
-        if self._bar is not None:
-            self._bar.update(done - self._bar.n)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
 
 def _open_index(root: Path, entry: Collection, source: dict[str, Any]) -> Dataset:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from workbench.data.folder import ChipWarning, count_kinds
 from workbench.data.footprints import footprints
 from workbench.data.index import count_pixels, merge_clusters
 from workbench.data.info import DatasetInfo
+from workbench.data.progress import Progress
 from workbench.data.readers import READERS, Found
 from workbench.errors import DataError, GridError, LabelError
 from workbench.storage import atomic_file, cache_dir
@@ -34,7 +35,6 @@ from workbench.storage import atomic_file, cache_dir
 VERSION = 1
 _FACTS = b"workbench"
 _GRID = ["a", "b", "c", "d", "e", "f"]
-Progress = Callable[[int, int], None]
 
 
 def index_path(root: Path, images: str | None) -> Path:
