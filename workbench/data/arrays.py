@@ -91,6 +91,13 @@ def _aligned(image: xr.DataArray | xr.Dataset, mask: xr.DataArray | str
         )
     if set(mask.dims) != {y, x}:
         raise GridError(f"The mask has the dimensions {_dims(mask)}; expected {y} and {x}.")
+    if not image.size:
+        raise DataError(f"The image has no pixels: {_dims(image)}.")
+    if image.rio.crs and mask.rio.crs and image.rio.crs != mask.rio.crs:
+        raise GridError(
+            f"The image is in {image.rio.crs}, its mask in {mask.rio.crs}. Bring the mask to the "
+            "image's grid first: mask.rio.reproject_match(image)."
+        )
     try:
         image, mask = xr.align(image, mask, join="exact")
     except ValueError as error:

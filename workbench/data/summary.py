@@ -26,6 +26,8 @@ def _facts(dataset: Dataset) -> dict[str, str]:
             for entry, count in zip(info.classes, counts, strict=True)
         ),
     }
+    if nowhere := int(dataset.chips.geometry.isna().sum()):
+        facts["not on the map"] = f"{nowhere} without georeference; they train all the same"
     if dataset.skipped:
         facts["left out"] = count_kinds(dataset.skipped)
     if info.notes:
