@@ -29,6 +29,14 @@ def test_linear_is_one_layer_on_the_last_block() -> None:
     assert sum(weight.numel() for weight in decoder.parameters()) == 768 * 2 * 16 * 16 + 2
 
 
+def test_linear_is_its_transposed_convolution() -> None:
+    decoder = DECODERS["linear"]([8, 24], [4, 4], 3)
+    features = torch.rand(2, 24, 5, 7, generator=torch.Generator().manual_seed(0))
+    expected = decoder.conv(features)
+    assert decoder([features]).shape == expected.shape == (2, 3, 20, 28)
+    torch.testing.assert_close(decoder([features]), expected, rtol=0, atol=1e-6)
+
+
 def test_linear_takes_the_papers_decur_from_a_thirty_second_to_the_pixel() -> None:
     options = BACKBONES["decur_resnet50"].decoders["linear"]
     decoder = DECODERS["linear"]([256, 512, 1024, 2048], [4, 8, 16, 32], 2, **options)
