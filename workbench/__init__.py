@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from workbench.runs.studies import Study, open_study
     from workbench.schedules import Cosine, Plateau
     from workbench.training.features import clear_features
+    from workbench.widgets.app import Workbench
     from workbench.widgets.comparing import compare_map
     from workbench.widgets.configure import configure
     from workbench.widgets.dashboard import dashboard
@@ -92,6 +93,7 @@ _NAMES = {
     "workbench.prediction": ("predict", "seams", "to_cog", "to_polygons"),
     "workbench.plots": ("plot",),
     "workbench.widgets.comparing": ("compare_map",),
+    "workbench.widgets.app": ("Workbench",),
     "workbench.widgets.configure": ("configure",),
     "workbench.widgets.dashboard": ("dashboard",),
     "workbench.widgets.labeller": ("label",),
@@ -116,6 +118,7 @@ __all__ = [
     "evaluate", "Scores", "compare", "Comparison",
     "chip_map", "error_map", "disagreement_map", "confidence_map",
     "predict", "seams", "to_cog", "to_polygons", "plot", "compare_map", "configure", "dashboard",
+    "Workbench",
     "doctor", "clear_features", "errors",
 ]  # fmt: skip
 

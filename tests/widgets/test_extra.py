@@ -19,7 +19,7 @@ except ImportError as error:
 """
 
 
-@pytest.mark.parametrize("name", ["dashboard", "configure", "pick"])
+@pytest.mark.parametrize("name", ["dashboard", "configure", "pick", "Workbench"])
 def test_without_anywidget_every_widget_says_what_to_install(name):
     said = subprocess.run([sys.executable, "-c", WITHOUT.format(name=name)], check=True,
                           capture_output=True, text=True).stdout

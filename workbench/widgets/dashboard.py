@@ -79,7 +79,7 @@ class Dashboard:
         self._chips = preview.data([])
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        self._still = DisplayHandle()
+        self._still: DisplayHandle | None = None
         self._still_epochs = -1
         self._still_next = 0.0
         self.refresh(now=True)
@@ -97,6 +97,18 @@ class Dashboard:
             self.widget.show(now=now or ended)
             self._show_chips()
             return not ended
+
+    @property
+    def box(self) -> Board:
+        """The widget, to be put beside others; `follow` keeps it up to date."""
+        return self.widget
+
+    def follow(self) -> None:
+        """Keep the widget up to date, in a thread, until the runs have ended."""
+        if self._thread is None and self.refresh():
+            self._thread = threading.Thread(target=self._follow, name="workbench-dashboard",
+                                            daemon=True)
+            self._thread.start()
 
     def picture(self) -> bytes | None:
         """Return the dashboard as a still picture (PNG), None before the first step."""
@@ -134,17 +146,15 @@ class Dashboard:
         DisplayHandle().display(self.widget)
         self._still = DisplayHandle()
         self._draw(self._still.display)
-        if self._thread is None and self.refresh():
-            self._thread = threading.Thread(target=self._follow, name="workbench-dashboard",
-                                            daemon=True)
-            self._thread.start()
+        self.follow()
 
     def _follow(self) -> None:
         more = True
         while more and not self._closed.wait(EVERY_S):
             more = self.refresh()
             grown = self._num_epochs() != self._still_epochs
-            if not more or (grown and time.monotonic() > self._still_next):
+            due = not more or (grown and time.monotonic() > self._still_next)
+            if self._still and due:
                 self._draw(self._still.update)
 
     def _draw(self, display: Callable[..., Any]) -> None:

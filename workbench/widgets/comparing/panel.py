@@ -116,6 +116,11 @@ class CompareMap(traitlets.HasTraits):
         self.value = view
         self._worker.plan(self._ahead())
 
+    @property
+    def code(self) -> str:
+        """The line that shows the same view."""
+        return code(self._atlas, self.value)
+
     def show(self) -> None:
         """Show the panel; under it, as an output of its own, what a stored notebook keeps of it.
 

@@ -1,0 +1,204 @@
+"""Workbench: data, model, training and comparison as steps of one panel."""
+
+from __future__ import annotations
+
+import threading
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+from IPython.display import DisplayHandle, display
+
+from workbench.data import Split
+from workbench.evaluation import Comparison
+from workbench.recipe import Recipe
+from workbench.reprs import html_card
+from workbench.runs import RunList
+from workbench.widgets.app.choosing import DataStep, ModelStep
+from workbench.widgets.app.comparing import CompareStep
+from workbench.widgets.app.header import Header, compare_said, data_said, model_said, train_said
+from workbench.widgets.app.parts import Step
+from workbench.widgets.app.queue import Training
+from workbench.widgets.app.rows import Rows, row, waiting_row
+from workbench.widgets.app.session import Session, State
+from workbench.widgets.app.training import TrainStep
+from workbench.widgets.cells import take_the_place
+from workbench.widgets.looks import STYLE
+from workbench.widgets.picker import Source
+
+# A look reads what is new in the folders of runs.
+EVERY_S = 1.0
+# What the line below each step, and the script, are made of.
+_TOLD = ("split", "recipe", "chosen", "comparison", "view")
+_KEPT: dict[str, Session] = {}
+
+
+class Workbench:
+    """The whole job with the mouse: choose data, make a recipe, train, compare.
+
+    Steps may be taken in any order; each goes on from what the others came to. What is done is
+    kept by the kernel: the same cell run again, or a second `wb.Workbench()`, goes on where the
+    first one was, and trainings go on by themselves.
+
+    Args:
+        source: What the map begins with: a catalogue, a collection or its id, a dataset, a split.
+        root: Folder of the runs; those that are there are listed.
+        key: A name under which the kernel keeps what is done; None to start fresh.
+
+    Attributes:
+        box: The widget, to be put beside others.
+    """
+
+    def __init__(self, source: Source | str | None = None, *, root: str | Path = "runs",
+                 key: str | None = "workbench") -> None:
+        self._session = _session(Path(root).absolute(), key)
+        session = self._session
+        self._rows = Rows(self._tick, self._drop)
+        self._header = Header(self._open)
+        data_key = None if key is None else f"{key}: data"
+        self._steps: dict[str, Step] = {
+            "data": DataStep(session, source, data_key), "model": ModelStep(session),
+            "train": TrainStep(session, self._rows), "compare": CompareStep(session, self._rows),
+        }  # fmt: skip
+        self._code = widgets.HTML()
+        self._code.add_class("wb-script")
+        self._code.layout.display = "none"
+        self._body = widgets.VBox()
+        self.box = widgets.VBox([widgets.HTML(STYLE), self._header, self._code, self._body])
+        self.box.add_class("wb-app")
+        self._still: DisplayHandle | None = None
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        self._header.observe(self._toggle_code, "code")
+        session.observe(self._on_step, "step")
+        session.observe(self._on_change, _TOLD)
+        self._show_step()
+        self.refresh()
+
+    @property
+    def value(self) -> State:
+        """Split, recipe, ticked runs and their comparison."""
+        return self._session.value
+
+    @property
+    def split(self) -> Split | None:
+        """The data; None before they are chosen."""
+        return self._session.split
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the form."""
+        return self._session.recipe
+
+    @property
+    def runs(self) -> RunList:
+        """The runs that are ticked."""
+        return self._session.ticked
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The comparison of the ticked runs; None before one has finished."""
+        return self._session.comparison
+
+    @property
+    def code(self) -> str:
+        """Everything so far as a script that runs by itself."""
+        return self._session.code
+
+    def show(self) -> None:
+        """Show the steps; below them, as an output that a stored notebook keeps, the script."""
+        take_the_place(self)
+        display(self.box)
+        self._still = DisplayHandle()
+        self._still.display(self._bundle(), raw=True)
+        threading.Thread(target=self._follow, name="workbench-app", daemon=True).start()
+
+    def refresh(self) -> None:
+        """Launch what may be launched, and show how runs stand."""
+        with self._lock:
+            self._session.advance()
+            session = self._session
+            self._rows.rows = [row(run) for run in session.runs]
+            self._rows.waiting = [waiting_row(entry) for entry in self._pending()]
+            self._rows.chosen = list(session.chosen)
+            self._steps[session.step].refresh()
+            self._tell()
+
+    def close(self) -> None:
+        """Take the panel away; trainings, and what was done, stay."""
+        self._closed.set()
+        self._session.unobserve(self._on_step, "step")
+        self._session.unobserve(self._on_change, _TOLD)
+        for step in self._steps.values():
+            step.close()
+        self.box.close()
+
+    def __repr__(self) -> str:
+        return self.code
+
+    def _ipython_display_(self) -> None:
+        self.show()
+
+    def _follow(self) -> None:
+        while not self._closed.wait(EVERY_S):
+            self.refresh()
+
+    def _open(self, step: str) -> None:
+        self._session.step = step
+
+    def _on_step(self, change: Any) -> None:
+        self._steps[change["old"]].leave()
+        self._show_step()
+
+    def _show_step(self) -> None:
+        with self._lock:
+            step = self._steps[self._session.step]
+            step.open()
+            self._header.step = self._session.step
+            self._body.children = (step.box,)
+
+    def _on_change(self, change: Any) -> None:
+        self._tell()
+
+    def _tick(self, names: tuple[str, ...]) -> None:
+        self._session.chosen = names
+        self.refresh()
+
+    def _drop(self, place: int) -> None:
+        self._session.queue.drop(self._pending()[place])
+        self.refresh()
+
+    def _pending(self) -> list[Training]:
+        """Return the trainings without a run: those that wait, and those that could not begin."""
+        return [entry for entry in self._session.queue.trainings if entry.run is None]
+
+    def _tell(self) -> None:
+        """Write what each step came to, and the script."""
+        session = self._session
+        finished = [run for run in session.ticked if run.state == "finished"]
+        self._header.tell({
+            "data": data_said(session.split), "model": model_said(session.recipe),
+            "train": train_said(session.runs, session.queue), "compare": compare_said(finished),
+        })  # fmt: skip
+        code = f"<pre>{escape(self.code)}</pre>"
+        if code != self._code.value:
+            self._code.value = code
+            if self._still:
+                self._still.update(self._bundle(), raw=True)
+
+    def _toggle_code(self, change: Any) -> None:
+        self._code.layout.display = "" if change["new"] else "none"
+
+    def _bundle(self) -> dict[str, str]:
+        return {"text/plain": self.code,
+                "text/html": html_card("Workbench", body=f"<pre>{escape(self.code)}</pre>")}
+
+
+def _session(root: Path, key: str | None) -> Session:
+    kept = None if key is None else _KEPT.get(key)
+    if kept is None or kept.queue.root != root:
+        kept = Session(root)
+    if key is not None:
+        _KEPT[key] = kept
+    return kept

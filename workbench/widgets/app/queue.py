@@ -1,0 +1,73 @@
+"""Trainings one after the other: two at once on one machine would both be slow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.data import Split
+from workbench.errors import WorkbenchError
+from workbench.fitting import launch
+from workbench.recipe import AnyRecipe
+from workbench.runs import Run, list_runs
+
+# A paused training leaves the processor to others.
+_BUSY = ("starting", "running")
+
+
+@dataclass(eq=False)
+class Training:
+    """One training: waiting, then a run, or an error that says why it never began."""
+
+    recipe: AnyRecipe
+    split: Split
+    run: Run | None = None
+    error: str = ""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether its turn has not come."""
+        return self.run is None and not self.error
+
+
+class Queue:
+    """Trainings of one folder of runs, each launched when no other run there is under way.
+
+    Args:
+        root: Folder of the runs.
+
+    Attributes:
+        trainings: All that were added, in order.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.trainings: list[Training] = []
+
+    @property
+    def waiting(self) -> list[Training]:
+        """Those whose turn has not come."""
+        return [training for training in self.trainings if training.waiting]
+
+    def add(self, recipe: AnyRecipe, split: Split) -> Training:
+        """Put a training at the end."""
+        training = Training(recipe, split)
+        self.trainings.append(training)
+        return training
+
+    def drop(self, training: Training) -> None:
+        """Take away a training that has not begun, or could not begin."""
+        if training.run is None:
+            self.trainings.remove(training)
+
+    def advance(self) -> Run | None:
+        """Launch the next training if nothing is under way; return its run."""
+        waiting = self.waiting
+        if not waiting or any(run.state in _BUSY for run in list_runs(self.root)):
+            return None
+        training = waiting[0]
+        try:
+            training.run = launch(training.recipe, training.split, root=self.root)
+        except (WorkbenchError, OSError) as error:
+            training.error = str(error)
+        return training.run
