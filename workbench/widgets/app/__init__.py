@@ -19,7 +19,7 @@ from workbench.widgets.app.choosing import DataStep, ModelStep
 from workbench.widgets.app.comparing import CompareStep
 from workbench.widgets.app.header import Header, compare_said, data_said, model_said, train_said
 from workbench.widgets.app.parts import Step
-from workbench.widgets.app.queue import Training
+from workbench.widgets.app.queue import Training, is_done
 from workbench.widgets.app.rows import Rows, row, waiting_row
 from workbench.widgets.app.session import Session, State
 from workbench.widgets.app.training import TrainStep
@@ -176,7 +176,7 @@ class Workbench:
     def _tell(self) -> None:
         """Write what each step came to, and the script."""
         session = self._session
-        finished = [run for run in session.ticked if run.state == "finished"]
+        finished = [run for run in session.ticked if is_done(run)]
         self._header.tell({
             "data": data_said(session.split), "model": model_said(session.recipe),
             "train": train_said(session.runs, session.queue), "compare": compare_said(finished),
@@ -191,8 +191,10 @@ class Workbench:
         self._code.layout.display = "" if change["new"] else "none"
 
     def _bundle(self) -> dict[str, str]:
-        return {"text/plain": self.code,
-                "text/html": html_card("Workbench", body=f"<pre>{escape(self.code)}</pre>")}
+        script = ("<details><summary>the script so far</summary>"
+                  f"<pre>{escape(self.code)}</pre></details>")
+        facts = {step["title"]: step["said"] for step in self._header.steps if step["said"]}
+        return {"text/plain": self.code, "text/html": html_card("Workbench", facts, body=script)}
 
 
 def _session(root: Path, key: str | None) -> Session:

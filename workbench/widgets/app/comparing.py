@@ -10,6 +10,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import Comparison, compare
 from workbench.runs import Run
 from workbench.widgets.app.parts import Step, empty, hint, problem
+from workbench.widgets.app.queue import is_done
 from workbench.widgets.app.rows import Rows
 from workbench.widgets.app.session import Session
 from workbench.widgets.comparing import CompareMap, compare_map
@@ -46,11 +47,11 @@ class CompareStep(Step):
     @property
     def runs(self) -> list[Run]:
         """The ticked runs that have finished."""
-        return [run for run in self.session.ticked if run.state == "finished"]
+        return [run for run in self.session.ticked if is_done(run)]
 
     def fill(self) -> widgets.Widget:
         """Return table and maps, or the way to the first run."""
-        if not any(run.state == "finished" for run in self.session.runs):
+        if not any(map(is_done, self.session.runs)):
             return self._nothing
         runs = self.runs
         names = tuple(run.name for run in runs)

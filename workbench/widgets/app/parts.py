@@ -87,7 +87,8 @@ def empty(session: Session, title: str, text: str, button: str, step: str) -> wi
     """Return what stands where nothing is yet: what to do first, and the way there."""
     words = widgets.HTML(f"<b>{escape(title)}</b><p>{escape(text)}</p>")
     way = widgets.Button(description=button, button_style="primary",
-                         layout={"width": "auto", "margin": "12px 0 0"})
+                         layout={"width": "auto", "margin": "12px 0 0",
+                                 "align_self": "flex-start"})
     way.on_click(lambda _: setattr(session, "step", step))
     box = widgets.VBox([words, way])
     box.add_class("wb-empty")

@@ -10,9 +10,22 @@ from workbench.errors import WorkbenchError
 from workbench.fitting import launch
 from workbench.recipe import AnyRecipe
 from workbench.runs import Run, list_runs
+from workbench.runs.lock import is_live
 
-# A paused training leaves the processor to others.
-_BUSY = ("starting", "running")
+
+def is_scoring(run: Run) -> bool:
+    """Return whether a run is trained and its process still scores it."""
+    return run.state == "finished" and is_live(run.folder)
+
+
+def is_done(run: Run) -> bool:
+    """Return whether a run is trained and scored, or will never be."""
+    return run.state == "finished" and not is_live(run.folder)
+
+
+def is_at_work(run: Run) -> bool:
+    """Return whether a run computes; a paused one leaves the processor to others."""
+    return run.state in ("starting", "running") or is_scoring(run)
 
 
 @dataclass(eq=False)
@@ -63,7 +76,7 @@ class Queue:
     def advance(self) -> Run | None:
         """Launch the next training if nothing is under way; return its run."""
         waiting = self.waiting
-        if not waiting or any(run.state in _BUSY for run in list_runs(self.root)):
+        if not waiting or any(map(is_at_work, list_runs(self.root))):
             return None
         training = waiting[0]
         try:

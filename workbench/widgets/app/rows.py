@@ -11,7 +11,7 @@ import traitlets
 
 from workbench.errors import WorkbenchError
 from workbench.runs import Run
-from workbench.widgets.app.queue import Training
+from workbench.widgets.app.queue import Training, is_scoring
 
 _FILES = Path(__file__).parents[1] / "browser"
 
@@ -47,12 +47,13 @@ class Rows(anywidget.AnyWidget):
 def row(run: Run) -> dict[str, str]:
     """Return what a row says of a run."""
     try:
-        facts, state = run.facts(), run.state
+        facts, state = run.facts(), "scoring" if is_scoring(run) else run.state
     except WorkbenchError as error:  # one damaged folder must not hide the others
         return {"name": run.name, "state": "failed", "said": str(error)}
     return {
-        "name": run.name, "state": state, "said": facts["state"],
-        "epochs": facts.get("epochs", "–"), "validation": facts.get("validation mIoU", "–"),
+        "name": run.name, "state": state,
+        "said": "its regions are being scored" if state == "scoring" else facts["state"],
+        "epochs": facts.get("epochs", "–"),
         "test": facts.get("mIoU in region", "–"), "held_out": facts.get("mIoU held out", "–"),
     }  # fmt: skip
 

@@ -9,12 +9,11 @@ from workbench.data import Split
 from workbench.errors import DataError
 from workbench.recipe import AnyRecipe
 from workbench.runs import Run
-from workbench.widgets.app.queue import Training
+from workbench.widgets.app.queue import Training, is_done
 from workbench.widgets.configure import code
 from workbench.widgets.picker.plan import Plan, named
 
 _CHOOSE = "# Choose data first: wb.open_catalog() lists what there is."
-_FINISHED = "finished"
 
 
 def script(split: Split | None, recipe: AnyRecipe, trainings: Sequence[Training],
@@ -44,7 +43,7 @@ def script(split: Split | None, recipe: AnyRecipe, trainings: Sequence[Training]
         names[str(training.run.folder) if training.run else name] = name
     if recipe not in [training.recipe for training in trainings]:
         lines.append(f"recipe = {code(recipe)}")
-    compared = [run for run in chosen if run.state == _FINISHED]
+    compared = [run for run in chosen if is_done(run)]
     for run in compared:
         if str(run.folder) not in names:
             names[str(run.folder)] = _name(run.name, names.values())

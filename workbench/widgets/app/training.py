@@ -13,6 +13,7 @@ from workbench.runs import RunList
 from workbench.training.preflight import check_split, require_reopening
 from workbench.widgets.app.header import data_said, model_said
 from workbench.widgets.app.parts import Step, empty, hint
+from workbench.widgets.app.queue import is_done
 from workbench.widgets.app.rows import Rows
 from workbench.widgets.app.session import Session
 from workbench.widgets.dashboard import Dashboard
@@ -58,8 +59,9 @@ class TrainStep(Step):
             return self._no_data
         for button in self._buttons.children:
             button.disabled = split is None
-        words = (f"<b>{escape(recipe.name)}</b><div>{escape(model_said(recipe))}, at most "
-                 f"{recipe.epochs} epochs</div><div>{escape(data_said(split))}</div>")
+        epochs = f"at most {recipe.epochs} epoch{'s' if recipe.epochs > 1 else ''}"
+        words = (f"<b>{escape(recipe.name)}</b><div>{escape(model_said(recipe))}, {epochs}</div>"
+                 f"<div>{escape(data_said(split))}</div>")
         self._plan.value = (f'<div class="wb-plan">{words}</div>' if split else
                             '<div class="wb-hint">Choose data in step 1 to train more.</div>')
         self.watch()
@@ -71,9 +73,9 @@ class TrainStep(Step):
 
     def ready(self) -> str:
         """Say what is to be done before runs are compared."""
-        if any(run.state == "finished" for run in self.session.ticked):
+        if any(map(is_done, self.session.ticked)):
             return ""
-        if any(run.state == "finished" for run in self.session.runs):
+        if any(map(is_done, self.session.runs)):
             return "Tick the runs to compare."
         return "A comparison needs a run that has finished."
 

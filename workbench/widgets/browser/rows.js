@@ -1,7 +1,6 @@
 // The runs of a Workbench: a row each, ticked to be watched and compared. All state is in the model.
 
-const COLUMNS = [["name", "run"], ["state", "state"], ["epochs", "epochs"], ["validation", "validation"],
-  ["test", "in region"], ["held_out", "held out"]];
+const COLUMNS = [["name", "run"], ["state", "state"], ["epochs", "epochs"], ["test", "in region"], ["held_out", "held out"]];
 
 function cell(kind, text, title) {
   const node = document.createElement(kind);
