@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from html import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 
 from workbench.data import Split
+from workbench.errors import WorkbenchError
 from workbench.evaluation import Comparison
 from workbench.recipe import Recipe
 from workbench.reprs import html_card
@@ -30,7 +32,7 @@ from workbench.widgets.picker import Source
 # A look reads what is new in the folders of runs.
 EVERY_S = 1.0
 # What the line below each step, and the script, are made of.
-_TOLD = ("split", "recipe", "chosen", "comparison", "view")
+_TOLD = ("split", "recipe", "chosen", "comparison", "view", "asked")
 _KEPT: dict[str, Session] = {}
 
 
@@ -116,13 +118,10 @@ class Workbench:
 
     def refresh(self) -> None:
         """Launch what may be launched, and show how runs stand."""
+        self._session.advance()
         with self._lock:
-            self._session.advance()
-            session = self._session
-            self._rows.rows = [row(run) for run in session.runs]
-            self._rows.waiting = [waiting_row(entry) for entry in self._pending()]
-            self._rows.chosen = list(session.chosen)
-            self._steps[session.step].refresh()
+            self._list()
+            self._steps[self._session.step].refresh()
             self._tell()
 
     def close(self) -> None:
@@ -142,7 +141,9 @@ class Workbench:
 
     def _follow(self) -> None:
         while not self._closed.wait(EVERY_S):
-            self.refresh()
+            # A folder that is deleted or replaced meanwhile is there or not at the next look.
+            with contextlib.suppress(WorkbenchError, OSError):
+                self.refresh()
 
     def _open(self, step: str) -> None:
         self._session.step = step
@@ -159,6 +160,8 @@ class Workbench:
             self._body.children = (step.box,)
 
     def _on_change(self, change: Any) -> None:
+        if change["name"] == "asked":
+            self._list()
         self._tell()
 
     def _tick(self, names: tuple[str, ...]) -> None:
@@ -172,6 +175,12 @@ class Workbench:
     def _pending(self) -> list[Training]:
         """Return the trainings without a run: those that wait, and those that could not begin."""
         return [entry for entry in self._session.queue.trainings if entry.run is None]
+
+    def _list(self) -> None:
+        """Show all runs, and the trainings that wait for them."""
+        self._rows.rows = [row(run) for run in self._session.runs]
+        self._rows.waiting = [waiting_row(entry) for entry in self._pending()]
+        self._rows.chosen = list(self._session.chosen)
 
     def _tell(self) -> None:
         """Write what each step came to, and the script."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,7 @@ class Queue:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.trainings: list[Training] = []
+        self._launching = threading.Lock()
 
     @property
     def waiting(self) -> list[Training]:
@@ -75,6 +77,15 @@ class Queue:
 
     def advance(self) -> Run | None:
         """Launch the next training if nothing is under way; return its run."""
+        # Several views of one queue may look at the same moment.
+        if not self.waiting or not self._launching.acquire(blocking=False):
+            return None
+        try:
+            return self._launch()
+        finally:
+            self._launching.release()
+
+    def _launch(self) -> Run | None:
         waiting = self.waiting
         if not waiting or any(map(is_at_work, list_runs(self.root))):
             return None

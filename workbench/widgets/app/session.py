@@ -11,6 +11,7 @@ from workbench.data import Split
 from workbench.evaluation import Comparison
 from workbench.recipe import AnyRecipe, Recipe, baselines
 from workbench.runs import Run, RunList, list_runs
+from workbench.runs.folder import RECIPE
 from workbench.widgets.app.queue import Queue, Training
 from workbench.widgets.app.script import script
 
@@ -44,6 +45,7 @@ class Session(traitlets.HasTraits):
         comparison: The comparison of those that have finished.
         queue: The trainings that were asked for here.
         view: The line that shows the comparison as it is shown.
+        asked: How many trainings were asked for.
     """
 
     step = traitlets.Enum(STEPS, "data")
@@ -52,6 +54,7 @@ class Session(traitlets.HasTraits):
     chosen = traitlets.Tuple()
     comparison = traitlets.Instance(Comparison, allow_none=True)
     view = traitlets.Unicode()
+    asked = traitlets.Int()
 
     def __init__(self, root: Path) -> None:
         super().__init__()
@@ -85,7 +88,9 @@ class Session(traitlets.HasTraits):
     def train(self) -> Training:
         """Put the recipe on the split into the queue."""
         assert self.split is not None
-        return self.queue.add(self.recipe, self.split)
+        training = self.queue.add(self.recipe, self.split)
+        self.asked += 1
+        return training
 
     def train_baselines(self) -> list[Training]:
         """Put what there is to beat into the queue: water indices, and a U-Net from nothing."""
@@ -93,7 +98,9 @@ class Session(traitlets.HasTraits):
         recipe = self.recipe
         shared = {"epochs": recipe.epochs, "batch_size": recipe.batch_size}
         found: list[AnyRecipe] = baselines(self.split.dataset.info, **shared)
-        return [self.queue.add(entry, self.split) for entry in found]
+        added = [self.queue.add(entry, self.split) for entry in found]
+        self.asked += len(added)
+        return added
 
     def advance(self) -> bool:
         """Launch what may be launched, and choose it; return whether something was."""
@@ -105,4 +112,7 @@ class Session(traitlets.HasTraits):
 
 
 def _begun(run: Run) -> float:
-    return (run.folder / "recipe.json").stat().st_ctime
+    try:
+        return (run.folder / RECIPE).stat().st_ctime
+    except OSError:  # deleted meanwhile
+        return 0.0
