@@ -49,6 +49,13 @@ def test_a_split_by_hand_and_a_drawn_region_come_back_too(split, tiny_floods):
     assert made(split_code(held)).parts == held.parts
 
 
+def test_a_selection_of_chips_comes_back_as_one(split, tiny_floods):
+    few = tiny_floods.select(list(tiny_floods)[:20]).split(fractions=(1.0, 0.0, 0.0))
+    again = made(split_code(few))
+    assert again.parts == few.parts
+    assert list(again.dataset) == list(few.dataset)
+
+
 def test_without_data_it_says_what_to_do_first_and_is_python():
     said = script(None, Recipe(epochs=3), [], [])
     assert "# Choose data first" in said

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 from collections.abc import Iterable, Sequence
 
 from workbench.data import Split
-from workbench.errors import DataError
+from workbench.data.sources import open_dataset
+from workbench.errors import DataError, WorkbenchError
 from workbench.recipe import AnyRecipe
 from workbench.runs import Run
 from workbench.widgets.app.queue import Training, is_done
 from workbench.widgets.configure import code
 from workbench.widgets.picker.plan import Plan, named
 
+# What of a source `wb.load` does not take.
+_CHANGES = {"select_bands", "remap", "areas"}
 _CHOOSE = "# Choose data first: wb.open_catalog() lists what there is."
 
 
@@ -57,17 +62,29 @@ def script(split: Split | None, recipe: AnyRecipe, trainings: Sequence[Training]
 
 def split_code(split: Split, name: str = "split") -> list[str]:
     """Return the lines that make a split again, its dataset included."""
-    source = split.dataset
-    dataset = "dataset" if name == "split" else name.replace("split", "dataset")
-    load = named(source, {})
-    opened = ([f"{dataset} = {load}"] if load != "dataset" else
-              ["from workbench.data.sources import open_dataset",
-               f"{dataset} = open_dataset({source.info.source!r})"])  # fmt: skip
+    data, dataset = split.dataset, name.replace("split", "dataset")
+    source = data.info.source
+    try:
+        all_chips = _chips(json.dumps(source, sort_keys=True))
+    except WorkbenchError:
+        return [f"# {name}: {data.info.name} was put together in this session; open it here."]
+    lines = [f"{dataset} = {named(data, {}, whole=True)}"]
+    if source["kind"] != "collection" or set(source) & _CHANGES:
+        lines = ["from workbench.data.sources import open_dataset",
+                 f"{dataset} = open_dataset({source!r})"]  # fmt: skip
+    if set(data) != all_chips:
+        lines.append(f"{dataset} = {dataset}.select({list(data)!r})")
     try:
         made = Plan.of(split).code(dataset)
     except DataError:  # put together by hand: chip by chip
-        return [*opened, f"{name} = wb.Split.from_json({split.to_json()!r}, {dataset})"]
-    return [*opened, re.sub(r"^split\b", name, made)]
+        return [*lines, f"{name} = wb.Split.from_json({split.to_json()!r}, {dataset})"]
+    return [*lines, re.sub(r"^split\b", name, made)]
+
+
+@functools.lru_cache(maxsize=16)
+def _chips(source: str) -> frozenset[str]:
+    """Return the names of all chips of a dataset's source: those of a selection are fewer."""
+    return frozenset(open_dataset(json.loads(source)))
 
 
 def _distinct(splits: Iterable[Split]) -> list[Split]:
