@@ -98,4 +98,4 @@ def test_it_runs_without_a_screen(split, tmp_path, monkeypatch):
                           text=True, check=False, env={**os.environ, "PYTHONPATH": paths})
     assert done.returncode == 0, done.stderr
     assert "mIoU" in done.stdout
-    assert (tmp_path / "runs" / "ndwi" / "evaluation" / "summary.json").exists()
+    assert (tmp_path / "runs" / "ndwi-0" / "evaluation" / "summary.json").exists()
