@@ -30,33 +30,43 @@ def assign_clusters(chips: pd.DataFrame, clusters: pd.Series, fractions: Fractio
     sizes = clusters.value_counts().reindex(counts.index).to_numpy()
     digest = hashlib.sha256(key.encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-    trials = [_fill(sizes, fractions, random.permutation(len(sizes))) for _ in range(_TRIALS)]
+    orders = np.stack([random.permutation(len(sizes)) for _ in range(_TRIALS)])
+    trials = _filled(sizes, fractions, orders)
     best = min(trials, key=lambda trial: _unevenness(counts.to_numpy(), sizes, fractions, trial))
-    return clusters.map(dict(zip(counts.index, best, strict=True)))
+    return clusters.map({name: PARTS[part] for name, part in zip(counts.index, best, strict=True)})
 
 
-def _fill(sizes: npt.NDArray, fractions: Fractions, order: npt.NDArray) -> list[str]:
-    """Give each cluster, in random order, to the part that lacks the largest share of its due."""
+def _filled(sizes: npt.NDArray, fractions: Fractions, orders: npt.NDArray) -> npt.NDArray[np.intp]:
+    """Give each cluster, in random order, to the part that lacks the largest share of its due.
+
+    Args:
+        sizes: Chips of each cluster.
+        fractions: Shares of train, val and test.
+        orders: ``(trial, cluster)``; all trials take a step at once.
+
+    Returns:
+        The part of every cluster in every trial, ``(trial, cluster)``.
+    """
     due = np.array(fractions) / sum(fractions) * sizes.sum()
-    got = np.zeros(3)
-    parts = [""] * len(sizes)
-    for cluster in order:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            lack = np.where(due > 0, 1 - got / due, -np.inf)
-        part = int(lack.argmax())
-        got[part] += sizes[cluster]
-        parts[cluster] = PARTS[part]
+    got = np.zeros((len(orders), 3))
+    parts = np.zeros(orders.shape, np.intp)
+    trial = np.arange(len(orders))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for clusters in orders.T:
+            part = np.where(due > 0, 1 - got / due, -np.inf).argmax(axis=1)
+            got[trial, part] += sizes[clusters]
+            parts[trial, clusters] = part
     return parts
 
 
 def _unevenness(counts: npt.NDArray, sizes: npt.NDArray, fractions: Fractions,
-                parts: list[str]) -> float:
+                parts: npt.NDArray[np.intp]) -> float:
     """Return how far sizes and class shares of the parts lie from what they should be."""
     due = np.array(fractions) / sum(fractions)
     whole = counts.sum(0) / max(counts.sum(), 1)
     total = 0.0
-    for part, share in zip(PARTS, due, strict=False):
-        here = np.array([entry == part for entry in parts])
+    for part, share in enumerate(due):
+        here = parts == part
         own = counts[here].sum(0)
         total += abs(sizes[here].sum() / sizes.sum() - share)
         if here.any():
