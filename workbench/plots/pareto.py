@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from workbench.errors import DataError
 from workbench.evaluation import Comparison, compare
@@ -68,6 +69,8 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
             axes.axhline(100 * row["score"], color=looks[row["run"]][0], lw=1.2, ls="--", zorder=0)
         if priced["price"].max() > _WIDE * priced["price"].min():
             axes.set_xscale("log")
+            # On a short axis the labels of minor ticks run into each other.
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(_COSTS[cost] + (_whose(table) if cost == "memory_bytes" else ""))
         axes.margins(x=0.12)
         axes.grid(visible=True)
