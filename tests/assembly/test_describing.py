@@ -186,3 +186,8 @@ def test_drawing_leaves_random_numbers_alone() -> None:
     for kind in METHODS:
         describe(Recipe(peft=kind))
         assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_is_no_recipe_is_told() -> None:
+    with pytest.raises(RecipeError, match=r"takes a recipe, not 'lora': wb\.describe\(wb\.Recipe"):
+        describe("lora")  # type: ignore[arg-type]

@@ -44,9 +44,33 @@ def test_a_model_whose_receptive_field_fits_the_overlap_has_none(scene: Path) ->
 def test_butted_windows_show_and_blended_ones_do_not(scene: Path) -> None:
     butted, smooth = (seams(WindowMinded(), scene, overlap=overlap) for overlap in (0, 16))
     assert butted.border_ratio > 1.5
+    assert butted.border_ratio == butted.patch_ratio, "it has no patches"
     assert smooth.border_ratio < 1.1
     assert smooth.mean_difference > 0, "another origin, another answer: blending hides it only"
     assert "another origin changes the class of" in repr(smooth)
+
+
+class Grained(torch.nn.Module):
+    """Answers by the pixel's patch of eight and by nothing else of its window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.description = WindowMinded().description
+        self.backbone = torch.nn.Identity()
+        self.backbone.patch_size = 8
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        coarse = torch.nn.functional.avg_pool2d(image.nan_to_num(), 8)
+        logits = 40 * torch.nn.functional.interpolate(coarse, scale_factor=8) - 8
+        return torch.cat([logits, -logits], dim=1)
+
+
+def test_what_patches_leave_is_told_apart_from_what_windows_leave(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "scene.tif", np.abs(stored_scene(144, 168)))
+    found = seams(Grained(), scene, window=64, overlap=32)
+    assert found.border_ratio == pytest.approx(1, abs=0.15)
+    assert found.patch_ratio > 5
+    assert found.class_disagreement == 0, "its windows begin on whole patches"
 
 
 def test_the_middle_of_a_scene_is_looked_at_and_must_hold_windows(scene: Path) -> None:

@@ -14,9 +14,10 @@ from workbench.assembly.anatomy import Part, find_parts
 from workbench.assembly.building import build_skeleton
 from workbench.assembly.drawing import draw_model
 from workbench.assembly.shapes import Drawing
+from workbench.errors import RecipeError
 from workbench.models.loading import find_facts
 from workbench.peft import LinearProbe, Site
-from workbench.recipe import AnyRecipe, Recipe
+from workbench.recipe import AnyRecipe, Recipe, SpectralIndex
 from workbench.reprs import html_card, readable_bytes, readable_count, text_table
 
 
@@ -101,10 +102,15 @@ def describe(
         num_frames: Number of dates in an image.
 
     Raises:
-        RecipeError: The PEFT method does not fit the backbone; those that do are named.
+        RecipeError: It is no recipe, or its PEFT method does not fit the backbone; those that do
+            are named.
         BandError: A band that the recipe needs is not there.
     """
     count = classes if isinstance(classes, int) else len(classes)
+    if not isinstance(recipe, Recipe | SpectralIndex):
+        raise RecipeError(
+            f"wb.describe takes a recipe, not {recipe!r}: wb.describe(wb.Recipe(peft='lora'))."
+        )
     if not isinstance(recipe, Recipe):
         note = f"threshold {recipe.threshold} on {' and '.join(recipe.bands)}"
         return Diagram(recipe, (Part(recipe.index.upper(), 0, 0, note=note),), 0, 0, count)

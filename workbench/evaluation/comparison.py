@@ -219,8 +219,8 @@ class Comparison:
 
     def _title(self) -> str:
         first = self.entries[0].first
-        return f"{len(self.entries)} runs on {first.dataset}" + tables.simulated_note(
-            first.simulated)
+        runs = "1 run" if len(self.entries) == 1 else f"{len(self.entries)} runs"
+        return f"{runs} on {first.dataset}{tables.simulated_note(first.simulated)}"
 
     def notes(self) -> list[str]:
         """Return what to mind about the scores: intervals, seeds, watched regions, baselines."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.assembly import Model
 from workbench.errors import DataError
@@ -26,9 +28,15 @@ class Seams:
     A vision transformer answers for a pixel by all of its window, so another window gives another
     answer. Blending turns that into a gradual change; it cannot take it away.
 
+    Its patches show too, wherever windows lie: answers change more from one patch to the next than
+    within one. Borders of windows are borders of patches, so they are compared with such steps.
+
     Attributes:
         border_ratio: Mean change of probability from pixel to pixel where a window begins or
-            ceases to count, over that elsewhere: 1 where no border shows.
+            ceases to count, over that at the same place of a patch elsewhere: 1 where no border
+            of a window shows.
+        patch_ratio: The same change over that of all other steps: what windows and the model's
+            own patches leave together. Equal to `border_ratio` for a model without patches.
         class_disagreement: Share of pixels whose class another origin of the windows changes.
         mean_difference: Mean difference of probability between the two origins.
         pixels: How many were looked at.
@@ -37,6 +45,7 @@ class Seams:
     """
 
     border_ratio: float
+    patch_ratio: float
     class_disagreement: float
     mean_difference: float
     pixels: int
@@ -45,7 +54,8 @@ class Seams:
 
     def __repr__(self) -> str:
         return (f"Seams of windows of {self.window} pixels sharing {self.overlap}: change across "
-                f"their borders {self.border_ratio:.2f} times that elsewhere; another origin "
+                f"their borders {self.border_ratio:.2f} times that at other borders of patches, "
+                f"{self.patch_ratio:.2f} times that of all other steps; another origin "
                 f"changes the class of {self.class_disagreement:.2%} of {self.pixels} pixels, "
                 f"probabilities by {self.mean_difference:.4f} on average")
 
@@ -91,9 +101,16 @@ def seams(run: Run | Model | Iterable[Run | Model], source: AnySource, *, side: 
     if not known.any():
         raise DataError(f"{whole.name} has no pixel with a value in its middle.")
     changed = (one.argmax(axis=1) != other.argmax(axis=1))[:, known]
-    return Seams(_border_ratio(first, tiling), float(changed.mean()),
+    steps = _steps(first, tiling)
+    return Seams(_ratio(steps, _patch(trained)), _ratio(steps, 1), float(changed.mean()),
                  float(np.abs(one - other)[:, :, known].mean()), int(known.sum()), tiling.window,
                  tiling.overlap)
+
+
+def _patch(trained: Trained) -> int:
+    """Return the pixels after which the answers' grain repeats, 1 for models without patches."""
+    backbones = (getattr(model, "backbone", None) for model in trained.models)
+    return math.lcm(*(int(getattr(backbone, "patch_size", 1)) for backbone in backbones))
 
 
 def _probabilities(trained: Trained, source: Source, options: Options) -> tuple[Pixels, Tiling]:
@@ -106,19 +123,45 @@ def _probabilities(trained: Trained, source: Source, options: Options) -> tuple[
     return found.reshape(len(trained.models), -1, *found.shape[1:]), tiling
 
 
-def _border_ratio(probabilities: Pixels, tiling: Tiling) -> float:
-    changes: dict[bool, list[Pixels]] = {True: [], False: []}
+@dataclass(frozen=True)
+class _Steps:
+    """Changes from pixel to pixel along one axis, by where the first of the two pixels lies.
+
+    `total` is their sum and `count` their number, ``(position,)``; `border` says where a window
+    begins or ceases to count.
+    """
+
+    total: npt.NDArray[np.float64]
+    count: npt.NDArray[np.int64]
+    border: npt.NDArray[np.bool_]
+
+
+def _steps(probabilities: Pixels, tiling: Tiling) -> list[_Steps]:
+    found = []
     for axis, starts in ((2, tiling.tops), (3, tiling.lefts)):
         steps = np.abs(np.diff(probabilities, axis=axis))
-        edges = _edges(starts, tiling)
-        border = np.isin(np.arange(steps.shape[axis]), edges)
-        for on in (True, False):
-            part = steps.compress(border == on, axis=axis)
-            changes[on].append(part[np.isfinite(part)])
-    across, elsewhere = (np.concatenate(changes[on]) for on in (True, False))
-    if not elsewhere.any():
-        return 1.0 if not across.any() else float("inf")
-    return float(across.mean() / elsewhere.mean())
+        others = tuple(place for place in range(4) if place != axis)
+        border = np.isin(np.arange(steps.shape[axis]), _edges(starts, tiling))
+        found.append(_Steps(np.nansum(steps, axis=others, dtype=np.float64),
+                            np.isfinite(steps).sum(axis=others), border))
+    return found
+
+
+def _ratio(steps: list[_Steps], patch: int) -> float:
+    """Return the mean change across borders over that elsewhere at the same places of a patch."""
+    across = expected = 0.0
+    for one in steps:
+        phase = np.arange(len(one.border)) % patch
+        for place in np.unique(phase[one.border]):
+            on, off = (one.border == border for border in (True, False))
+            on, off = on & (phase == place), off & (phase == place)
+            if not one.count[off].sum():
+                continue
+            across += one.total[on].sum()
+            expected += one.count[on].sum() * one.total[off].sum() / one.count[off].sum()
+    if not expected:
+        return 1.0 if not across else float("inf")
+    return float(across / expected)
 
 
 def _edges(starts: list[int], tiling: Tiling) -> list[int]:
