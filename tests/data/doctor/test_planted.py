@@ -25,8 +25,11 @@ CLEAN, DRAWS_A_FAULT = 200, 2
 
 
 @pytest.fixture
-def processes() -> Iterator[ProcessPoolExecutor]:
+def processes(monkeypatch) -> Iterator[ProcessPoolExecutor]:
     """Two processes with the places in them: each draw stands alone, and takes a while."""
+    # Each multiplies small matrices: threads of theirs would mostly wait for each other.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        monkeypatch.setenv(f"{library}_NUM_THREADS", "1")
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, spawned, prepare, (JUDGED, SEED, 7)) as pool_of_two:
         yield pool_of_two
