@@ -66,7 +66,10 @@ def test_polygons_in_another_crs_and_pieces_of_one_area_are_the_same_places() ->
 def test_verdicts_name_the_polygons() -> None:
     area = polygons((-1, -1, 80, 80), region=["everywhere"])
     comparison = compare([LORA, NDWI], by=area)
-    assert "in Everywhere by" in comparison.verdicts()[0]
+    # The area holds chips of both parts, whose models knew it or did not.
+    said = comparison.verdicts()[0]
+    assert "in Everywhere (in region) by" in said
+    assert "Everywhere (held out) by" in said
     assert "everywhere" in repr(comparison)
     assert "everywhere" in comparison._repr_html_()
 

@@ -19,8 +19,10 @@ from workbench.runs import Run
 
 @pytest.fixture
 def run(runs: Sequence[Run], tmp_path: Path) -> Run:
-    """A run of its own for a test that writes into the folder."""
-    return Run(shutil.copytree(runs[0].folder, tmp_path / "ndwi"))
+    """A run of its own, without scores, for a test that writes into the folder."""
+    folder = shutil.copytree(runs[0].folder, tmp_path / "ndwi",
+                             ignore=shutil.ignore_patterns("evaluation"))
+    return Run(folder)
 
 
 def test_counts_are_those_of_the_index_worked_out_from_the_pixels(run: Run) -> None:
