@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+import workbench
+
 TOKEN = "for-the-tests-only"
 # Lab asks neither for news nor for updates, and draws every cell however far down it stands.
 SETTINGS = {
@@ -245,3 +247,9 @@ def run_notebook(lab_page: LabPage) -> Callable[..., LabPage]:
         return lab_page
 
     return run
+
+
+@pytest.fixture(scope="session")
+def floods_at_hand() -> None:
+    """Let the simulated floods lie where the kernels look for them, generated once."""
+    workbench.load("simulated-floods")

@@ -25,6 +25,7 @@ def notebook(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("floods_at_hand")
 @pytest.mark.timeout(600)
 def test_a_region_and_a_drawn_box_are_held_out(run_notebook, notebook):
     lab = run_notebook(notebook, timeout_s=240)

@@ -38,6 +38,7 @@ def notebook(tmp_path: Path, root: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("floods_at_hand")
 @pytest.mark.timeout(600)
 def test_from_an_empty_start_to_a_comparison(run_notebook, notebook, root):
     lab = run_notebook(notebook, timeout_s=120)
