@@ -115,7 +115,7 @@ class Opening:
                     chip_size: int | None = None, scale: float = 1.0, offset: float = 0.0,
                     nodata: float | None = None, no_label: int | Sequence[int] = (-1,),
                     name: str | None = None, store: str | Path | None = None) -> Dataset:
-        """Cut one scene that xarray holds, or a Zarr store, into chips.
+        """Cut one scene of one date that xarray holds, or a Zarr store, into chips.
 
         What is in memory, or comes lazily from elsewhere, is written to a Zarr store first, block
         by block: training may run in another process, and a run opens its data again. A store on
