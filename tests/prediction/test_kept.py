@@ -7,13 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from workbench.assembly import load_model
 from workbench.data import Dataset
 from workbench.errors import RunError
 from workbench.prediction import kept
 from workbench.prediction.kept import kept_model
-from workbench.recipe import SpectralIndex
+from workbench.recipe import Recipe, SpectralIndex
 from workbench.runs import Run
 from workbench.training import train
 
@@ -53,6 +54,24 @@ def test_a_run_is_loaded_once(trained: Run, tmp_path: Path, loads: list[str]) ->
         thread.join()
     assert kept_model(Run(run.folder), "cpu") is kept_model(run, "cpu")
     assert loads == ["run-0"]
+
+
+def test_who_asks_first_within_inference_mode_spoils_no_model_for_others(
+        tiny_floods: Dataset, tmp_path: Path) -> None:
+    recipe = Recipe(peft="linear_probe", decoder="linear", epochs=1)
+    for _ in train(recipe, tiny_floods.select(region="spain").split(), tmp_path / "probe",
+                   device="cpu"):
+        pass
+    first, second = copies(Run(tmp_path / "probe"), tmp_path, 2)
+    with torch.inference_mode():
+        kept_model(first, "cpu")
+    for run in (second, first):
+        model = kept_model(run, "cpu")
+        assert not any(weight.is_inference() for weight in model.parameters())
+        image = torch.rand(1, len(model.description.bands), 32, 32)
+        with torch.inference_mode():
+            inside = model(image)
+        assert torch.equal(model(image), inside)
 
 
 def test_a_replaced_checkpoint_is_loaded_anew(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from workbench.assembly import Model, load_model, select_device
@@ -40,8 +41,11 @@ def kept_model(run: Run, device: str) -> Model:
     with _lock:
         model = _alive.get(key)
         if model is None:
-            model = load_model(run, device=device)
-            _share(model, list(_alive.values()))
+            # Whoever asks first, also within inference mode, all later ones are given tensors
+            # that may be used outside of it and shared between models.
+            with torch.inference_mode(False):
+                model = load_model(run, device=device)
+                _share(model, list(_alive.values()))
             _alive[key] = model
         _recent[key] = model
         _recent.move_to_end(key)
