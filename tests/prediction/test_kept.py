@@ -56,22 +56,23 @@ def test_a_run_is_loaded_once(trained: Run, tmp_path: Path, loads: list[str]) ->
     assert loads == ["run-0"]
 
 
-def test_who_asks_first_within_inference_mode_spoils_no_model_for_others(
-        tiny_floods: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize("within", [(True, False), (False, True)])
+def test_a_model_asked_for_within_inference_mode_is_sound_and_shared_with_others(
+        within: tuple[bool, bool], tiny_floods: Dataset, tmp_path: Path) -> None:
     recipe = Recipe(peft="linear_probe", decoder="linear", epochs=1)
     for _ in train(recipe, tiny_floods.select(region="spain").split(), tmp_path / "probe",
                    device="cpu"):
         pass
-    first, second = copies(Run(tmp_path / "probe"), tmp_path, 2)
-    with torch.inference_mode():
-        kept_model(first, "cpu")
-    for run in (second, first):
-        model = kept_model(run, "cpu")
+    models = []
+    for run, inside in zip(copies(Run(tmp_path / "probe"), tmp_path, 2), within, strict=True):
+        with torch.inference_mode(inside):
+            models.append(kept_model(run, "cpu"))
+    for model in models:
         assert not any(weight.is_inference() for weight in model.parameters())
         image = torch.rand(1, len(model.description.bands), 32, 32)
         with torch.inference_mode():
-            inside = model(image)
-        assert torch.equal(model(image), inside)
+            answer = model(image)
+        assert torch.equal(model(image), answer)
 
 
 def test_a_replaced_checkpoint_is_loaded_anew(
