@@ -4,6 +4,8 @@ import gc
 import os
 import shutil
 import threading
+import weakref
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,13 @@ def trained(tiny_floods: Dataset, tmp_path_factory: pytest.TempPathFactory) -> R
                    device="cpu"):
         pass
     return Run(folder)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test meets a model that another one loaded."""
+    monkeypatch.setattr(kept, "_recent", OrderedDict())
+    monkeypatch.setattr(kept, "_alive", weakref.WeakValueDictionary())
 
 
 @pytest.fixture
