@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 import workbench as wb
 from workbench import cli
 from workbench.cli._recipe import assignments, make_recipe
-from workbench.errors import RecipeError
+from workbench.errors import DataError, RecipeError
 from workbench.runs import control
 from workbench.runs.lock import writing
 
@@ -182,6 +183,19 @@ def test_compare_takes_all_runs_of_the_folder(two_runs):
     shown = run("compare", "--root", str(two_runs[0]))
     assert "probe" in shown
     assert "ndwi-tuned" in shown
+
+
+def test_compare_cuts_chips_by_a_file_of_polygons(two_runs, tmp_path):
+    areas = tmp_path / "areas.geojson"
+    areas.write_text(json.dumps({
+        "type": "Feature", "properties": {"name": "Altiplano"},
+        "geometry": {"type": "Polygon", "coordinates": [
+            [[-70, -20], [-60, -20], [-60, -10], [-70, -10], [-70, -20]]]}}))
+    shown = run("compare", "--root", str(two_runs[0]), "--by", str(areas), "--exact")
+    assert "Altiplano" in shown
+    assert "0 of " in shown
+    with pytest.raises(DataError, match="Pass polygons"):
+        run("compare", "--root", str(two_runs[0]), "--exact")
 
 
 def test_a_comparison_is_written_as_markdown_and_latex_beside_the_paper(two_runs, tmp_path):

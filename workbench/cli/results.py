@@ -108,6 +108,7 @@ def _gsd(text: str | None) -> Any:
 
 @app.command(
     epilog=examples("workbench compare", "workbench compare runs/lora runs/full --beside paper",
+                    "workbench compare --by catchments.gpkg --exact",
                     "workbench compare studies/floods --latex floods.tex")
 )
 def compare(
@@ -115,7 +116,13 @@ def compare(
         list[Path] | None,
         typer.Argument(help="Run folders, or one study; all runs of the root if not given."),
     ] = None,
-    by: By = "region",
+    by: Annotated[
+        str, typer.Option(help="What the rows are: region, month, class, part, a column of the "
+                               "chips, or a file of polygons.")
+    ] = "region",
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Cut chips at the borders of the polygons.")
+    ] = False,
     beside: Annotated[
         str | None, typer.Option(help="Lay a published table beside: paper, paper:burn_scars.")
     ] = None,
@@ -133,10 +140,10 @@ def compare(
     from workbench.storage import write_text
 
     if runs and len(runs) == 1 and is_study(runs[0]):
-        comparison = wb.compare(wb.open_study(runs[0]), by=by, beside=beside)
+        comparison = wb.compare(wb.open_study(runs[0]), by=by, exact=exact, beside=beside)
     else:
         opened = [wb.open_run(run) for run in runs] if runs else list(wb.list_runs(root))
-        comparison = wb.compare(opened, by=by, beside=beside)
+        comparison = wb.compare(opened, by=by, exact=exact, beside=beside)
     print(comparison)
     if csv:
         write_csv(comparison.table(), csv)

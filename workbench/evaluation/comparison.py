@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from workbench.errors import DataError
 from workbench.evaluation import differences, export, published, tables
 from workbench.evaluation.chipscores import chip_table
 from workbench.evaluation.costs import cost_table
+from workbench.evaluation.cutting import Cut, cut
 from workbench.evaluation.entries import Entry, entries_of
-from workbench.evaluation.grouping import By, column_of
+from workbench.evaluation.grouping import AREA, By, column_of, read_areas
 from workbench.evaluation.pooling import study_entries
 from workbench.evaluation.scores import Scores
 from workbench.evaluation.verdicts import sentence
@@ -37,15 +39,17 @@ class Comparison:
         by: What the rows are, as asked of `compare`.
         left_out: Runs that have no scores, with the reason.
         published: One's own scores and the paper's (`beside="paper"`), else None.
+        cut: The same entries cut by the polygons of `by` (`exact=True`), else None.
     """
 
     def __init__(self, entries: Sequence[Entry], by: By,
                  left_out: Mapping[str, str] | None = None,
-                 published: pd.DataFrame | None = None) -> None:
+                 published: pd.DataFrame | None = None, cut: Cut | None = None) -> None:
         self.entries = tuple(entries)
         self.by = by
         self.left_out = dict(left_out or {})
         self.published = published
+        self.cut = cut
 
     @property
     def runs(self) -> list[str]:
@@ -68,8 +72,14 @@ class Comparison:
                 for index in range(len(self.entries[0].first.classes))
                 for entry in self.entries
             ])
+        entries, column = self._grouped(by)
+        places = tables.worst_first([entry.seeds for entry in entries],
+                                    tables.places(entries[0].first.chips, column))
+        totals = tables.places(self._chips, "part")
+        rows = [*((place, self.entries) for place in totals),
+                *((place, entries) for place in places if not tables.is_total(place))]
         return pd.DataFrame([entry.facts() | tables.place_row(entry.seeds, place, by)
-                             for place in self._places(by) for entry in self.entries])
+                             for place, lines in rows for entry in lines])
 
     def chips(self, score: str = "miou") -> pd.DataFrame:
         """Return the score of every run on every chip, the worst chips first.
@@ -122,9 +132,11 @@ class Comparison:
     def _chips(self) -> pd.DataFrame:
         return self.entries[0].first.chips
 
-    def _places(self, by: By) -> list[tables.Place]:
-        return tables.worst_first([entry.seeds for entry in self.entries],
-                                  tables.places(self._chips, by))
+    def _grouped(self, by: By) -> tuple[tuple[Entry, ...], By]:
+        """Return the entries whose rows are grouped, and by what."""
+        if self.cut is None or by is not self.by:
+            return self.entries, by
+        return self.cut.entries, AREA
 
     def gap(self) -> pd.DataFrame:
         """Return mIoU in region, held out, and the gap between them, one row for each run.
@@ -158,9 +170,10 @@ class Comparison:
         if isinstance(by, str) and by == "class":
             by = "region"
         totals = isinstance(by, str) and by == "part"
-        places = [place for place in tables.places(self._chips, by)
+        entries, column = self._grouped(by)
+        places = [place for place in tables.places(entries[0].first.chips, column)
                   if totals or not tables.is_total(place)]
-        rows = [row for first, second in itertools.combinations(self.entries, 2)
+        rows = [row for first, second in itertools.combinations(entries, 2)
                 for row in differences.pair(first, second, places)]
         return pd.DataFrame(rows, columns=differences.COLUMNS)
 
@@ -226,6 +239,7 @@ class Comparison:
         """Return what to mind about the scores: intervals, seeds, watched regions, baselines."""
         notes = [f"Left out: {name} ({why})." for name, why in self.left_out.items()]
         notes.append(tables.INTERVAL_NOTE)
+        notes += [] if self.cut is None else self.cut.notes
         for part, label in tables.PARTS.items():
             if why := tables.sums(self.entries[0].seeds, tables.pooled(self._chips, part)).why:
                 notes.append(f"{label}: {why}")
@@ -278,8 +292,8 @@ class Comparison:
 
 
 def compare(runs: Study | Iterable[Run | Scores], by: By = "region", *,
-            beside: str | None = None) -> Comparison:
-    """Compare runs by their stored scores; nothing is predicted again.
+            exact: bool = False, beside: str | None = None) -> Comparison:
+    """Compare runs by their stored scores; nothing is predicted again, except for `exact`.
 
     Runs that share everything but the seed become one line, whose interval covers the seeds too.
     Runs without scores are left out, and the comparison says so.
@@ -288,27 +302,39 @@ def compare(runs: Study | Iterable[Run | Scores], by: By = "region", *,
         runs: Evaluated runs (`wb.fit` evaluates them), scores from `wb.evaluate`, or a study, whose
             methods are compared over all its splits.
         by: What the rows are: `region`, `part`, `class`, `cluster`, `date`, `month`, any column of
-            the chips, or a GeoDataFrame of polygons; see `Scores.table`.
+            the chips, or polygons, a GeoDataFrame or the path of their file; see `Scores.table`.
+        exact: Cut chips at the borders of the polygons: each has the pixels whose centres it
+            holds, and overlapping ones share them, instead of the chips whose middle it holds.
+            Intervals are drawn from clusters of chips all the same. Chips that a border crosses
+            are predicted once more, and the answers kept in the runs' folders.
         beside: "paper" lays the PEFT paper's table for the same dataset beside one's own,
             "paper:burn_scars" that of another one.
 
     Raises:
-        RunError: No run has scores, or there are no runs.
-        SplitError: The runs were scored on other chips or classes, and cannot be compared.
+        RunError: No run has scores, or there are no runs; scores alone have no pixels to cut.
+        SplitError: The runs were scored on other chips, labels or classes, and cannot be compared.
         UnknownNameError: There is nothing to group by that name.
+        DataError: `exact` without polygons, or a file that holds none.
         GridError: The polygons have no CRS.
     """
     if isinstance(runs, Study):
         entries, left_out = study_entries(runs)
     else:
         entries, left_out = entries_of(list(runs))
+    by = read_areas(by)
     if not (isinstance(by, str) and by == "class"):
         tables.places(entries[0].first.chips, by)
+    pieces = None
+    if exact:
+        if isinstance(by, str):
+            raise DataError(f"exact=True cuts chips by polygons, and by={by!r} groups whole chips. "
+                            "Pass polygons, by=geopandas.read_file(…), or leave exact out.")
+        pieces = cut(entries, by)
     table = None
     if beside is not None:
         dataset = published.paper_dataset(beside, entries[0].first.dataset)
         table = published.beside_paper(entries, dataset)
-    return Comparison(entries, by, left_out, table)
+    return Comparison(entries, by, left_out, table, pieces)
 
 
 def _parameters(count: int | None) -> str:

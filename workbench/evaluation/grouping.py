@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypeAlias
 
 import geopandas
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
+from pyogrio.errors import DataSourceError
 
 from workbench.data.areas import within
-from workbench.errors import GridError, RunError, unknown_name
+from workbench.errors import DataError, GridError, RunError, unknown_name
 
 By: TypeAlias = "str | geopandas.GeoDataFrame"
 Members: TypeAlias = npt.NDArray[np.bool_]
@@ -20,11 +23,31 @@ Members: TypeAlias = npt.NDArray[np.bool_]
 _MOST_VALUES = 10
 # Columns of polygons that may hold their names, in this order.
 _NAMES = ("region", "name", "NAME", "id")
+_FILES = (".gpkg", ".geojson", ".json", ".shp")
+# The column that says which polygon a row is about.
+AREA = "area"
+
+
+def read_areas(by: By) -> By:
+    """Return polygons where `by` is the path of a file of them, else what was given.
+
+    Raises:
+        DataError: There is no such file, or it holds no polygons.
+    """
+    if not isinstance(by, str) or not by.lower().endswith(_FILES):
+        return by
+    if not Path(by).is_file():
+        raise DataError(f"by={by!r}: there is no such file. Check the path.")
+    try:
+        return geopandas.read_file(by)
+    except DataSourceError as error:
+        raise DataError(f"by={by!r} cannot be read as polygons: {error}. A GeoPackage, GeoJSON or "
+                        "shapefile can.") from error
 
 
 def column_of(by: By) -> str:
     """Return the name of the column that says which place a row is about."""
-    return ("region" if by == "part" else by) if isinstance(by, str) else "area"
+    return ("region" if by == "part" else by) if isinstance(by, str) else AREA
 
 
 def members(chips: pd.DataFrame, by: By) -> Iterator[tuple[str, Members]]:
@@ -69,6 +92,21 @@ def _span(interval: pd.Interval) -> str:
 
 def _in_polygons(chips: pd.DataFrame,
                  polygons: geopandas.GeoDataFrame) -> Iterator[tuple[str, Members]]:
+    areas = named_areas(chips, polygons)
+    shapes = geopandas.GeoSeries(areas.values(), crs=polygons.crs).to_crs("EPSG:4326")
+    for name, shape in zip(areas, shapes, strict=True):
+        yield name, within(chips, shape)
+
+
+def named_areas(chips: pd.DataFrame,
+                polygons: geopandas.GeoDataFrame) -> dict[str, shapely.Geometry]:
+    """Return the polygons in their own CRS, by name in its order; pieces of one area are one.
+
+    Raises:
+        GridError: They have no CRS.
+        RunError: The chips have no footprints.
+        UnknownNameError: They are no polygons.
+    """
     if not isinstance(polygons, geopandas.GeoDataFrame):
         raise unknown_name("grouping", repr(polygons)[:60], [*chips.columns, "class", "month"],
                            "scores.chips")
@@ -80,9 +118,8 @@ def _in_polygons(chips: pd.DataFrame,
                        "polygons cannot group them. Make them again: wb.evaluate(run).")
     names = next((polygons[name] for name in _NAMES if name in polygons),
                  polygons.index.to_series())
-    shapes = polygons.geometry.to_crs("EPSG:4326")
-    found = [(str(name), within(chips, shape))
-             for name, shape in zip(names, shapes, strict=True) if shape is not None]
-    # Pieces of one area are one place.
-    for name in sorted({name for name, _ in found}):
-        yield name, np.any([inside for own, inside in found if own == name], axis=0)
+    pieces: dict[str, list[shapely.Geometry]] = {}
+    for name, shape in zip(names, polygons.geometry, strict=True):
+        if shape is not None and not shape.is_empty:
+            pieces.setdefault(str(name), []).append(shapely.make_valid(shape))
+    return {name: shapely.union_all(pieces[name]) for name in sorted(pieces)}
