@@ -21,7 +21,7 @@ from workbench.widgets.comparing import CompareMap
 
 def click(panel: CompareMap, region: str) -> tuple[float, float]:
     """Return seconds by the clock and of the processor until both layers are painted."""
-    panel._worker.close()
+    panel._worker.plan(())
     panel.wait()
     begin, worked = time.perf_counter(), time.process_time()
     panel._chose_region(region)
@@ -36,7 +36,7 @@ def main(folders: list[str]) -> None:
     for run in runs:
         shutil.rmtree(run.folder / "predictions" / "chips", ignore_errors=True)
     panel = wb.compare_map(runs)
-    panel._worker.close()
+    panel._worker.plan(())
     panel.wait()
     regions = panel._atlas.regions
     for name in ("nothing known", "known"):

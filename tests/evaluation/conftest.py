@@ -13,7 +13,8 @@ import pytest
 import shapely
 
 from workbench.data import Dataset, Split
-from workbench.evaluation import Scores
+from workbench.evaluation import Comparison, Scores, evaluate
+from workbench.evaluation.entries import Entry
 from workbench.recipe import SpectralIndex
 from workbench.runs import Run
 from workbench.training import train
@@ -78,6 +79,13 @@ def trained(folder: Path, recipe: SpectralIndex, split: Split) -> Run:
     for _ in train(recipe, split, folder, device="cpu"):
         pass
     return Run(folder)
+
+
+def two_seeds(runs: Sequence[Run]) -> Comparison:
+    """Two runs as if they were one recipe trained with the seeds 3 and 4."""
+    seeds = tuple(dataclasses.replace(evaluate(run), seed=seed)
+                  for run, seed in zip(runs, (3, 4), strict=True))
+    return Comparison([Entry("water ×2 seeds", seeds, tuple(runs), tuple(runs))], "region")
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.evaluation.conftest import synthetic
-from workbench.errors import RunError, SplitError
+import workbench as wb
+from tests.evaluation.conftest import synthetic, two_seeds
+from workbench.errors import RunError, SplitError, UnknownNameError
 from workbench.evaluation import compare, evaluate
 from workbench.evaluation.atlas import Atlas, least_difference
 from workbench.evaluation.chipmap import chip_map
@@ -91,3 +92,52 @@ def test_scores_on_other_chips_than_the_runs_data_are_refused(runs):
     object.__setattr__(entry.first, "chips", table.rename(index={table.index[0]: "elsewhere"}))
     with pytest.raises(SplitError, match="1 of the scored chips, such as elsewhere"):
         Atlas(comparison)
+
+
+def test_each_seed_of_a_line_can_be_looked_at(runs):
+    comparison = two_seeds(runs)
+    atlas = Atlas(comparison)
+    assert atlas.seeds == [3, 4]
+    chip = str(atlas.worst("water ×2 seeds").index[0])
+    each = [chip_map(run, chip)["class"].values for run in runs]
+    assert (each[0] != each[1]).any()
+    for seed, expected in zip((None, 3, 4), (each[0], *each), strict=True):
+        ground = atlas.ground(chip, seed)
+        np.testing.assert_array_equal(ground["class"].values[0], expected)
+        assert ground.attrs.get("seed") == seed
+        assert ground.identical(chip_map(comparison, chip, seed=seed))
+    with pytest.raises(UnknownNameError, match=r"No seed named '5'.*3, 4"):
+        chip_map(comparison, chip, seed=5)
+
+
+@pytest.fixture(scope="module")
+def left_out(tiny_floods, tmp_path_factory) -> wb.Comparison:
+    """Two water indices, each region held out once."""
+    splits = tiny_floods.split(hold_out=["bolivia"]).leave_one_region_out()
+    study = wb.study({"NDWI": wb.SpectralIndex(threshold=0.0),
+                      "never": wb.SpectralIndex(threshold=1.0)}, splits, name="water",
+                     root=tmp_path_factory.mktemp("studies"), device="cpu", show=False)
+    return compare(study)
+
+
+def test_over_several_splits_the_run_answers_that_held_the_chip_out(left_out):
+    atlas = Atlas(left_out)
+    assert atlas.chips.index.is_unique
+    assert set(atlas.chips["part"]) == {"held_out"}
+    assert atlas.runs == ["NDWI", "never"]
+    for region in atlas.regions:
+        chip = str(atlas.worst("never", region=region).index[0])
+        asked = atlas.answers["never"]._of(chip).run
+        assert chip in asked.split.held_out
+        ground = atlas.ground(chip)
+        alone = chip_map(asked, chip)["class"].values
+        np.testing.assert_array_equal(ground["class"].sel(run="never").values, alone)
+    assert atlas.disputed().iloc[0] > 0.1
+
+
+def test_over_several_splits_what_is_wrong_is_that_of_the_held_out_score(left_out):
+    atlas = Atlas(left_out)
+    table = left_out.chips("accuracy")
+    own = table[table["part"] == "held out"]
+    for chip, row in atlas.chips.iterrows():
+        assert row["wrong never"] == pytest.approx(1 - own.loc[chip, "never"])

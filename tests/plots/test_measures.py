@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+import workbench as wb
 from tests.evaluation.conftest import synthetic
 from workbench.evaluation import compare
 from workbench.plots.measures import UNKNOWN, Measure, measures, places, scale
@@ -54,3 +55,15 @@ def test_the_scale_of_scores_ends_in_round_numbers():
 
 def test_names_of_runs_are_escaped():
     assert "<b>&lt;b&gt;</b>" in scale([0.5], Measure("<b>")).html(Measure("<b>"), "mIoU %")
+
+
+def test_a_region_that_some_held_out_has_the_score_of_those(tmp_path, tiny_floods):
+    splits = tiny_floods.split(hold_out=["bolivia"]).leave_one_region_out()
+    study = wb.study(wb.SpectralIndex(threshold=1.0), splits, root=tmp_path, name="water",
+                     device="cpu", show=False)
+    comparison = compare(study)
+    table = comparison.table("region").set_index(["region", "part"])
+    found = places(comparison, Measure(comparison.runs[0]))
+    assert set(found) == {"bolivia", "ghana", "spain"}
+    for region, place in found.items():
+        assert place.value == table.loc[(region, "held out"), "miou"]

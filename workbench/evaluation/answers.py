@@ -135,6 +135,39 @@ class Answers:
         return found
 
 
+class Relay:
+    """What the runs of one method say of chips, each of those that it was scored on.
+
+    Of a chip that one run held out and others saw the region of, the one that held it out answers.
+
+    Args:
+        runs: One of each split.
+        dataset: The chips.
+    """
+
+    def __init__(self, runs: Sequence[Run], dataset: Dataset) -> None:
+        self._answers = [Answers(run, dataset) for run in runs]
+        self.run, self.dataset = runs[0], dataset
+        self._by_chip: dict[str, Answers] = {}
+        for part in ("test", "held_out"):
+            for answers in reversed(self._answers):
+                self._by_chip |= dict.fromkeys(answers.run.split.parts[part], answers)
+
+    def of(self, chip_ids: Sequence[str]) -> dict[str, Answer]:
+        """Return the answers to chips; see `Answers.of`."""
+        found: dict[str, Answer] = {}
+        for answers in self._answers:
+            found |= answers.of([chip for chip in chip_ids if self._of(chip) is answers])
+        return {chip: found[chip] for chip in chip_ids}
+
+    def knows(self, chip_id: str) -> bool:
+        """Return whether the answer to a chip needs no model any more."""
+        return self._of(chip_id).knows(chip_id)
+
+    def _of(self, chip: str) -> Answers:
+        return self._by_chip.get(chip, self._answers[0])
+
+
 def _key(run: Run, dataset: Dataset) -> str:
     weights = stamps(run.checkpoint("best"))
     text = json.dumps([weights, dataset.hash, list(dataset.bands)])

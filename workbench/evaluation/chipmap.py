@@ -14,8 +14,8 @@ from rasterio.crs import CRS
 
 from workbench.data import Dataset
 from workbench.data.sample import Sample
-from workbench.errors import RunError
-from workbench.evaluation.answers import Answer, Answers
+from workbench.errors import RunError, unknown_name
+from workbench.evaluation.answers import Answer, Answers, Relay
 from workbench.evaluation.comparison import Comparison
 from workbench.prediction.chips import NOWHERE
 from workbench.prediction.grid import raster_grid
@@ -29,7 +29,7 @@ _SAME_PIXELS = 0.01
 
 
 def chip_map(runs: Run | Iterable[Run] | Comparison, chip: str, *, around: int | None = None,
-             among: Iterable[str] | None = None) -> xr.Dataset:
+             among: Iterable[str] | None = None, seed: int | None = None) -> xr.Dataset:
     """Return the ground around a chip: image, label, and what each run makes of every pixel.
 
     What runs answer is kept in their folders (`predictions/chips`), so it is computed once.
@@ -42,6 +42,8 @@ def chip_map(runs: Run | Iterable[Run] | Comparison, chip: str, *, around: int |
             have its date; by default one, and none where chips are wider than 256 pixels.
         among: Neighbours are chosen from these; by default from the chips that were not trained
             on.
+        seed: Of a comparison whose lines have several seeds, the one that answers; by default the
+            first. Of several splits the run answers that held the chip out.
 
     Returns:
         `image` ``(band, y, x)`` in physical units, `label` ``(y, x)`` uint8, and of each run
@@ -51,35 +53,48 @@ def chip_map(runs: Run | Iterable[Run] | Comparison, chip: str, *, around: int |
         and the attribute `georeferenced` is 0.
 
     Raises:
-        UnknownNameError: There is no such chip.
+        UnknownNameError: There is no such chip, or no such seed.
         RunError: The runs have other classes than the dataset, the same name, or no checkpoint.
         BandError: The dataset lacks a band that a run needs.
         DataError: A chip cannot be read.
     """
-    named = shown_runs(runs) if isinstance(runs, Comparison) else _by_name(
-        [runs] if isinstance(runs, Run) else list(runs))
-    split = next(iter(named.values())).split
-    if among is None:
-        among = [*split.test, *split.held_out]
-    answers = {name: Answers(run, split.dataset) for name, run in named.items()}
-    found = read_chip_map(split.dataset, answers, chip, around=around, among=list(among))
+    if isinstance(runs, Comparison):
+        answers = answering(runs, seed)
+        scored = list(dict.fromkeys(map(str, runs.entries[0].first.chips.index)))
+    else:
+        named = _by_name([runs] if isinstance(runs, Run) else list(runs))
+        split = next(iter(named.values())).split
+        answers = {name: Answers(run, split.dataset) for name, run in named.items()}
+        scored = [*split.test, *split.held_out]
+    data = next(iter(answers.values())).dataset
+    found = read_chip_map(data, answers, chip, around=around,
+                          among=scored if among is None else list(among), seed=seed)
     return found.isel(run=0) if isinstance(runs, Run) else found
 
 
-def shown_runs(comparison: Comparison) -> dict[str, Run]:
-    """Return the run that answers for each line of a comparison: that of its first seed.
+def answering(comparison: Comparison, seed: int | None = None) -> dict[str, Answers | Relay]:
+    """Return what answers for each line of a comparison that has runs, on the first one's data.
+
+    Args:
+        comparison: What is compared.
+        seed: The seed that answers where a line has several; by default the first one.
 
     Raises:
         RunError: All lines are scores that came without their runs.
+        UnknownNameError: No line has that seed.
     """
-    named = {entry.name: entry.runs[0] for entry in comparison.entries
-             if entry.runs and entry.runs[0] is not None}
-    if not named:
+    seeds = [str(scores.seed) for entry in comparison.entries for scores in entry.seeds]
+    if seed is not None and str(seed) not in seeds:
+        raise unknown_name("seed", str(seed), dict.fromkeys(seeds), "comparison.entries")
+    behind = {entry.name: found for entry in comparison.entries if (found := entry.behind(seed))}
+    if not behind:
         raise RunError(
             "These scores came without their runs, so there are no pixels to show. Compare the "
             "runs themselves: wb.compare([wb.open_run('runs/…'), …])."
         )
-    return named
+    data = next(iter(behind.values()))[0].split.dataset
+    return {name: Answers(runs[0], data) if len(runs) == 1 else Relay(runs, data)
+            for name, runs in behind.items()}
 
 
 def _by_name(runs: Sequence[Run]) -> dict[str, Run]:
@@ -92,8 +107,9 @@ def _by_name(runs: Sequence[Run]) -> dict[str, Run]:
     return named
 
 
-def read_chip_map(data: Dataset, answers: Mapping[str, Answers], chip: str, *,
-                  around: int | None = None, among: Sequence[str]) -> xr.Dataset:
+def read_chip_map(data: Dataset, answers: Mapping[str, Answers | Relay], chip: str, *,
+                  around: int | None = None, among: Sequence[str],
+                  seed: int | None = None) -> xr.Dataset:
     """Return what `chip_map` does, from answers that are kept from chip to chip."""
     if around is None:
         around = int(max(data.info.chip_shape) <= _WIDE)
@@ -105,7 +121,8 @@ def read_chip_map(data: Dataset, answers: Mapping[str, Answers], chip: str, *,
     tiles = _tiles(data, data.read(chip), neighbours(data, chip, around, among))
     ids = [tile.sample.chip_id for tile in tiles]
     said = {name: asked.of(ids) for name, asked in answers.items()}
-    return _joined(data, tiles, said)
+    found = _joined(data, tiles, said)
+    return found if seed is None else found.assign_attrs(seed=seed)
 
 
 def neighbours(data: Dataset, chip: str, around: int, among: Sequence[str]) -> list[str]:

@@ -40,16 +40,19 @@ class Comparison:
         left_out: Runs that have no scores, with the reason.
         published: One's own scores and the paper's (`beside="paper"`), else None.
         cut: The same entries cut by the polygons of `by` (`exact=True`), else None.
+        study: The study that was compared, else None.
     """
 
     def __init__(self, entries: Sequence[Entry], by: By,
                  left_out: Mapping[str, str] | None = None,
-                 published: pd.DataFrame | None = None, cut: Cut | None = None) -> None:
+                 published: pd.DataFrame | None = None, cut: Cut | None = None,
+                 study: Study | None = None) -> None:
         self.entries = tuple(entries)
         self.by = by
         self.left_out = dict(left_out or {})
         self.published = published
         self.cut = cut
+        self.study = study
 
     @property
     def runs(self) -> list[str]:
@@ -334,7 +337,8 @@ def compare(runs: Study | Iterable[Run | Scores], by: By = "region", *,
     if beside is not None:
         dataset = published.paper_dataset(beside, entries[0].first.dataset)
         table = published.beside_paper(entries, dataset)
-    return Comparison(entries, by, left_out, table, pieces)
+    study = runs if isinstance(runs, Study) else None
+    return Comparison(entries, by, left_out, table, pieces, study)
 
 
 def _parameters(count: int | None) -> str:

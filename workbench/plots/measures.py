@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import NamedTuple
 
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
@@ -50,17 +51,25 @@ def measures(runs: Sequence[str]) -> list[Measure]:
 
 
 def places(comparison: Comparison, measure: Measure) -> dict[str, Place]:
-    """Return the value of each region; certain is what an interval or a verdict supports."""
+    """Return the value of each region; certain is what an interval or a verdict supports.
+
+    Over several splits it is that of the models which held the region out, where some did.
+    """
     if measure.other is None:
         table = comparison.table("region")
         rows = table[(table["run"] == measure.run) & ~table["region"].isin(PARTS.values())]
         return {row["region"]: Place(row["miou"], _score(row), not math.isnan(row["low"]))
-                for row in rows.to_dict("records")}
+                for row in _held_out_last(rows)}
     table = comparison.differences("region")
     rows = table[(table["run"] == measure.run) & (table["other"] == measure.other)]
     return {row["region"]: Place(row["difference"], _difference(row),
                                  row["verdict"] in ("better", "worse"))
-            for row in rows.to_dict("records")}
+            for row in _held_out_last(rows)}
+
+
+def _held_out_last(rows: pd.DataFrame) -> list[dict]:
+    held_out = rows["part"] == PARTS["held_out"]
+    return [*rows[~held_out].to_dict("records"), *rows[held_out].to_dict("records")]
 
 
 def _score(row: dict) -> str:

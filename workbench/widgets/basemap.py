@@ -112,6 +112,13 @@ def fit(chart: ipyleaflet.Map, bounds: Bounds) -> None:
     chart.center, chart.zoom = _view(bounds, size)
 
 
+def on_screen(bounds: Bounds, zoom: float) -> tuple[float, float]:
+    """Return width and height of a box of degrees on a map, in pixels."""
+    west, south, east, north = bounds
+    return ((east - west) / 360 * TILE * 2**zoom,
+            (_mercator(north) - _mercator(south)) * TILE * 2**zoom)
+
+
 class _FirstLook:
     """Fits a map once more when the browser says how wide it is, if nobody has moved it."""
 

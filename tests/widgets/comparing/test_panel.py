@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import workbench as wb
+from tests.evaluation.conftest import two_seeds
 from workbench.errors import DataError, RunError, UnknownNameError
 from workbench.evaluation import compare
 from workbench.widgets.comparing import View, compare_map
@@ -24,6 +25,7 @@ def panel(runs):
     assert panel.wait(30)
     yield panel
     panel.close()
+    panel.wait(30)
 
 
 def picture(layer):
@@ -51,22 +53,22 @@ def test_clicking_a_region_shows_its_chips_and_its_worst_one(panel, atlas):
     assert panel.wait(30)
     assert panel.value.region == "bolivia"
     assert panel.value.chip == atlas.worst("ndwi", region="bolivia").index[0]
-    chips = panel._overview._chips.data["features"]
+    chips = panel._overview._chips.layer.data["features"]
     assert {chip["properties"]["chip"] for chip in chips} == {
         name for name in atlas.chips.index if name.startswith("bolivia")}
     assert "bolivia" not in [region["properties"]["region"]
-                             for region in panel._overview._regions.data["features"]]
+                             for region in panel._overview._regions.layer.data["features"]]
 
 
 def test_regions_are_coloured_by_the_score_or_by_the_difference(panel):
     looks = {region["properties"]["region"]: region["properties"]["look"]["fillColor"]
-             for region in panel._overview._regions.data["features"]}
+             for region in panel._overview._regions.layer.data["features"]}
     assert set(looks) == {"bolivia", "ghana", "spain"}
     panel._change(runs=("ndwi", "never"))
     differences = {region["properties"]["region"]: region["properties"]["look"]["fillColor"]
-                   for region in panel._overview._regions.data["features"]}
+                   for region in panel._overview._regions.layer.data["features"]}
     assert differences != looks
-    assert "points" in panel._overview._regions.data["features"][0]["properties"]["text"]
+    assert "points" in panel._overview._regions.layer.data["features"][0]["properties"]["text"]
 
 
 def test_setting_the_value_moves_everything(panel, atlas):
@@ -81,7 +83,7 @@ def test_setting_the_value_moves_everything(panel, atlas):
     opaque = (picture(panel._pair._classes[1])[..., 3] > 0).mean()
     assert opaque == pytest.approx(differ, abs=0.08)  # pixels at the rim, and the turn of the grid
     assert panel._pair.swiping
-    assert panel._controls._left.value == "label"
+    assert panel._controls._sides.left.value == "label"
 
 
 def test_an_image_is_shown_without_a_layer_over_it(panel):
@@ -201,9 +203,80 @@ def test_a_chip_that_is_gone_is_told_and_nothing_breaks(panel, monkeypatch, atla
     panel._atlas._grounds.clear()
     panel._chose_chip(chip)
     assert panel.wait(30)
-    assert f"{path} has gone" in panel._controls._status.value
+    assert f"{path} has gone" in panel._controls.status.box.value
     assert set(shown(panel).values()) == {NOTHING.url}
 
 
 def _gone(self, chip):
     raise DataError(f"{self.chips.loc[chip, 'image']} has gone.")
+
+
+def test_the_seed_that_is_shown_is_chosen_and_said(runs):
+    comparison = two_seeds(runs)
+    panel = compare_map(comparison, left="label", right="errors of water ×2 seeds")
+    assert panel.wait(30)
+    assert panel.value.seed == 3
+    assert "seed 3" in panel._legends[1].value
+    assert "seed" not in panel._legends[0].value
+    before = shown(panel)
+    panel._controls._seed.value = 4
+    assert panel.wait(30)
+    assert panel.value.seed == 4
+    assert "seed 4" in panel._legends[1].value
+    assert shown(panel)["right layer"] != before["right layer"]
+    assert shown(panel)["left layer"] == before["left layer"]
+    assert "seed=4" in panel.code
+    panel.close()
+    with pytest.raises(UnknownNameError, match="No seed named '9'"):
+        compare_map(comparison, seed=9)
+    with pytest.raises(UnknownNameError, match="has one seed; leave out seed="):
+        compare_map(runs, seed=0)
+
+
+def test_a_study_over_several_splits_is_shown_and_its_code_opens_it_again(tiny_floods, tmp_path):
+    study = wb.study({"NDWI": wb.SpectralIndex(threshold=0.0),
+                      "never": wb.SpectralIndex(threshold=1.0)},
+                     tiny_floods.split(hold_out=["bolivia"]).leave_one_region_out(),
+                     name="water", root=tmp_path, device="cpu", show=False)
+    panel = compare_map(compare(study), region="ghana", left="image", right="errors of never")
+    assert panel.wait(60)
+    assert panel._ground.attrs["region"] == "ghana"
+    assert f"wb.compare(wb.open_study({str(study.folder)!r}))" in panel.code
+    assert "(held out)" in dict(map(reversed, panel._controls._region.options))["ghana"]
+    panel.close()
+
+
+def test_all_regions_is_a_choice_that_the_menu_shows(panel):
+    menu = panel._controls._region
+    assert menu.label == "all regions"
+    menu.value = "bolivia"
+    assert panel.value.region == "bolivia"
+    menu.label = "all regions"
+    assert panel.value.region is None
+    assert menu.label == "all regions"
+
+
+def test_what_nobody_expected_is_said_in_the_panel_which_goes_on(panel, monkeypatch, atlas):
+    reported = []
+    monkeypatch.setattr("threading.excepthook", reported.append)
+    chip = str(atlas.worst("never").index[3])
+    with monkeypatch.context() as broken:
+        broken.setattr(type(panel._atlas), "ground", lambda *_: {}["lost"])
+        panel._chose_chip(chip)
+        assert panel.wait(30)
+    assert "Unexpected KeyError: &#x27;lost&#x27;" in panel._controls.status.box.value
+    assert "predicting" not in panel._controls.status.box.value
+    assert set(shown(panel).values()) == {NOTHING.url}
+    assert {report.exc_type for report in reported} == {KeyError}
+    panel._chose_chip(str(atlas.worst("never").index[2]))
+    assert panel.wait(30)
+    assert NOTHING.url not in shown(panel).values()
+    assert "Unexpected" not in panel._controls.status.box.value
+
+
+def test_nothing_is_painted_after_the_end(panel, atlas):
+    panel.close()
+    before = shown(panel)
+    panel._chose_chip(str(atlas.worst("never").index[3]))
+    assert panel.wait(30)
+    assert shown(panel) == before

@@ -64,3 +64,53 @@ def test_its_thread_ends_and_comes_back():
         assert worker.wait(10)
     assert done == [0, 1, 2]
     assert not [thread for thread in threading.enumerate() if thread.name == "workbench-compare"]
+
+
+def test_what_nobody_expected_is_told_and_reported_and_the_next_job_is_done(monkeypatch):
+    told, reported, done = [], [], []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    def planned():
+        yield lambda: done.append("planned")
+        raise ZeroDivisionError("of the plan")
+
+    worker = Worker(told.append)
+    worker.ask("view", lambda: {}["chip"])
+    worker.ask("still", lambda: done.append("asked"))
+    worker.plan(planned())
+    assert worker.wait(10)
+    assert done == ["asked", "planned"]
+    assert [text.split(".")[0] for text in told] == [
+        "Unexpected KeyError: 'chip'", "Unexpected ZeroDivisionError: of the plan"]
+    assert [report.exc_type for report in reported] == [KeyError, ZeroDivisionError]
+    worker.ask("view", lambda: done.append("again"))
+    assert worker.wait(10)
+    assert done[-1] == "again"
+
+
+def test_a_thread_that_cannot_even_tell_is_followed_by_another(monkeypatch):
+    done, reported = [], []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+
+    def speechless(text):
+        raise RuntimeError("no panel")
+
+    worker = Worker(speechless)
+    worker.ask("view", lambda: 1 / 0)
+    assert worker.wait(10)
+    worker.ask("view", lambda: done.append(1))
+    assert worker.wait(10)
+    assert done == [1]
+    while not reported:  # the first thread is still on its way out
+        time.sleep(0.01)
+    assert reported[0].exc_type is RuntimeError
+
+
+def test_nothing_is_begun_after_the_end():
+    done = []
+    worker = Worker(print)
+    worker.close()
+    worker.ask("view", lambda: done.append(1))
+    worker.plan([lambda: done.append(2)])
+    assert worker.wait(10)
+    assert done == []

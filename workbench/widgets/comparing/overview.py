@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipyleaflet
 import ipywidgets as widgets
 import pandas as pd
+import shapely
 
 from workbench.data.split import display_name
 from workbench.evaluation.atlas import Atlas
 from workbench.plots.measures import Measure, Place, places, scale
-from workbench.widgets.basemap import Bounds, enclosing, fit, new_map
+from workbench.widgets.basemap import Bounds, enclosing, fit, new_map, on_screen
 
 # Points this large are easy to hit; a chip's is smaller, there are many.
 _REGION, _CHIP = 9, 6
-_EDGE, _HELD_OUT, _CHOSEN = "#ffffff", "#D55E00", "#d5006d"
+_EDGE, _HELD_OUT, _CHOSEN = "#4b5563", "#D55E00", "#d5006d"
 # Of what no interval and no verdict supports.
 _UNSURE = 0.55
 HEIGHT = "446px"
+# Degrees round a place without extent, so that a map can show it.
+_AIR = 0.05
+
+
+class Mark(NamedTuple):
+    """A region or a chip: its outline in degrees, how it looks, and what is said of it."""
+
+    outline: shapely.Geometry
+    look: dict[str, Any]
+    facts: dict[str, str]
 
 
 class Overview:
-    """Regions as points; those of the region that was chosen give way to its chips.
+    """Regions as outlines, or as points where those are too small to be seen.
+
+    The region that was chosen gives way to its chips.
 
     Args:
         atlas: What is shown.
@@ -36,22 +50,19 @@ class Overview:
     def __init__(self, atlas: Atlas, chose_region: Callable[[str], object],
                  chose_chip: Callable[[str], object]) -> None:
         self._atlas = atlas
-        self._measure = Measure(atlas.comparison.runs[0])
         # Intervals are drawn from thousands of samples; they stay what they are.
         self._places = functools.cache(functools.partial(places, atlas.comparison))
-        self._region: str | None = None
-        self._chip: str | None = None
-        self.bounds = {region: _bounds(chips) for region, chips in
-                       atlas.chips.dropna(subset=["lon"]).groupby("region")}
+        self.bounds = {region: _bounds(outline) for region, outline in atlas.outlines.items()}
         self.chart = new_map(bounds=enclosing(self.bounds.values()) if self.bounds else None,
                              height=HEIGHT)
-        self._regions, self._chips = (_points(radius) for radius in (_REGION, _CHIP))
+        self._regions, self._chips = Marks(_REGION), Marks(_CHIP)
         for shown, kind, chose in ((self._regions, "region", chose_region),
                                    (self._chips, "chip", chose_chip)):
-            self.chart.add(shown)
-            shown.on_click(lambda kind=kind, chose=chose, **event:
-                           chose(str(event["properties"][kind])))
-            shown.on_hover(lambda **event: self._say(event["properties"]["text"]))
+            self.chart.add(shown.layer)
+            shown.layer.on_click(lambda kind=kind, chose=chose, **event:
+                                 chose(str(event["properties"][kind])))
+            shown.layer.on_hover(lambda **event: self._say(event["properties"]["text"]))
+        self.chart.observe(lambda change: self._zoomed(change["new"]), "zoom")
         self._legend, self._text = widgets.HTML(), widgets.HTML()
         self.box = widgets.VBox([self.chart, self._legend, self._text],
                                 layout={"flex": "0 0 330px", "min_width": "0"})
@@ -67,22 +78,20 @@ class Overview:
             chip: The chip that is marked.
             fly: Move the map there.
         """
-        self._measure, self._region, self._chip = measure, region, chip
+        if fly and self.bounds:
+            shown = self.bounds.get(region) if region else None
+            fit(self.chart, shown or enclosing(self.bounds.values()))
         found = self._places(measure)
         colours = scale((place.value for place in found.values()), measure)
-        self._regions.data = _collection(
-            self._region_point(name, place, colours.color(place.value))
-            for name, place in found.items() if name in self.bounds and name != region)
+        self._regions.show((self._region_mark(name, place, colours.color(place.value))
+                            for name, place in found.items()
+                            if name in self.bounds and name != region), self.chart.zoom)
         if region is None:
             self._legend.value = colours.html(measure)
-            self._chips.data = _collection(())
+            self._chips.show((), self.chart.zoom)
             self._say(_hint(found))
         else:
             self._show_chips(measure, region, chip, found)
-        if fly:
-            shown = self.bounds.get(region) if region else None
-            if shown or self.bounds:
-                fit(self.chart, shown or enclosing(self.bounds.values()))
 
     def _show_chips(self, measure: Measure, region: str, chip: str | None,
                     found: Mapping[str, Place]) -> None:
@@ -91,34 +100,79 @@ class Overview:
         colours = scale(right, measure)
         self._legend.value = colours.html(
             measure, "% of pixels right" if measure.other is None else "points of right pixels")
-        self._chips.data = _collection(
-            self._chip_point(str(name), row, colours.color(value), value, chosen=name == chip)
-            for (name, row), value in zip(chips.iterrows(), right, strict=True)
-            if row["lon"] == row["lon"])
+        marks = (self._chip_mark(str(name), measure, colours.color(value), value,
+                                 chosen=name == chip)
+                 for name, value in zip(chips.index, right, strict=True))
+        self._chips.show((mark for mark in marks if mark), self.chart.zoom)
         said = found[region].text if region in found else "no score"
         self._say(f"{display_name(region)}: {said}")
+
+    def _zoomed(self, zoom: float) -> None:
+        for shown in (self._regions, self._chips):
+            shown.zoom(zoom)
 
     def _say(self, text: str) -> None:
         self._text.value = f'<div class="wb-said">{escape(text)}</div>'
 
-    def _region_point(self, name: str, place: Place, color: str) -> dict[str, Any]:
-        west, south, east, north = self.bounds[name]
-        east += 360 * (east < west)
+    def _region_mark(self, name: str, place: Place, color: str) -> Mark:
         held_out = (self._atlas.chips.loc[self._atlas.chips["region"] == name, "part"]
                     == "held_out").any()
-        style = {"fillColor": color, "fillOpacity": 1 if place.certain else _UNSURE, "opacity": 1,
-                 "color": _HELD_OUT if held_out else "#4b5563", "weight": 3 if held_out else 1}
+        look = {"fillColor": color, "fillOpacity": 1 if place.certain else _UNSURE, "opacity": 1,
+                "color": _HELD_OUT if held_out else _EDGE, "weight": 3 if held_out else 1}
         text = f"{display_name(name)}{' (held out)' if held_out else ''}: {place.text}"
-        return _point((west + east) / 2, (south + north) / 2, style, region=name, text=text)
+        return Mark(self._atlas.outlines[name], look, {"region": name, "text": text})
 
-    def _chip_point(self, name: str, row: pd.Series, color: str, value: float, *,
-                    chosen: bool) -> dict[str, Any]:
-        style = {"fillColor": color, "fillOpacity": 1, "opacity": 1, "weight": 3 if chosen else 1,
-                 "color": _CHOSEN if chosen else "#4b5563"}
-        sign = "+" if self._measure.other else ""
+    def _chip_mark(self, name: str, measure: Measure, color: str, value: float, *,
+                   chosen: bool) -> Mark | None:
+        outline = self._atlas.footprint(name)
+        if outline is None:
+            return None
+        look = {"fillColor": color, "fillOpacity": 1, "opacity": 1, "weight": 3 if chosen else 1,
+                "color": _CHOSEN if chosen else _EDGE}
+        sign = "+" if measure.other else ""
         said = "no label" if value != value else f"{100 * value:{sign}.1f} " + (
-            "points of right pixels" if self._measure.other else "% of pixels right")
-        return _point(row["lon"], row["lat"], style, chip=name, text=f"{name}: {said}")
+            "points of right pixels" if measure.other else "% of pixels right")
+        return Mark(outline, look, {"chip": name, "text": f"{name}: {said}"})
+
+
+class Marks:
+    """A layer of outlines, each drawn as a point at zooms where it would be smaller than that.
+
+    Args:
+        radius: Of a point, in pixels.
+    """
+
+    def __init__(self, radius: int) -> None:
+        self._radius = radius
+        self._marks: list[Mark] = []
+        self._outlined: list[bool] = []
+        self.layer = ipyleaflet.GeoJSON(
+            data=_collection(()), style_callback=lambda feature: feature["properties"]["look"],
+            point_style={"radius": radius}, hover_style={"fillOpacity": 0.8})
+
+    def show(self, marks: Iterable[Mark], zoom: float) -> None:
+        """Show other marks, the small ones above the large ones."""
+        self._marks = sorted(marks, key=lambda mark: -mark.outline.area)
+        self._outlined = self._large(zoom)
+        self._draw()
+
+    def zoom(self, zoom: float) -> None:
+        """Draw again where another zoom makes points of outlines or outlines of points."""
+        if (large := self._large(zoom)) != self._outlined:
+            self._outlined = large
+            self._draw()
+
+    def _large(self, zoom: float) -> list[bool]:
+        sides = (on_screen(mark.outline.bounds, zoom) for mark in self._marks)
+        return [math.sqrt(width * height) > 2 * self._radius for width, height in sides]
+
+    def _draw(self) -> None:
+        self.layer.data = _collection(
+            {"type": "Feature", "properties": {**mark.facts, "look": mark.look},
+             "geometry": shapely.geometry.mapping(
+                 shapely.transform(mark.outline, lambda xy: xy.round(5)) if outlined
+                 else shapely.box(*mark.outline.bounds).centroid)}
+            for mark, outlined in zip(self._marks, self._outlined, strict=True))
 
 
 def _right(chips: pd.DataFrame, measure: Measure) -> list[float]:
@@ -131,26 +185,16 @@ def _right(chips: pd.DataFrame, measure: Measure) -> list[float]:
 def _hint(found: Mapping[str, Place]) -> str:
     pale = sum(not place.certain for place in found.values())
     more = f" Pale: no interval or no difference shown ({pale} of {len(found)})." if pale else ""
-    return f"Click a region to see its chips. Ring: held out.{more}"
+    return f"Click a region to see its chips. Orange edge: held out.{more}"
 
 
-def _bounds(chips: pd.DataFrame) -> Bounds:
-    """Return the box round chips' centres with a little air."""
-    boxes = [(lon - 0.05, max(lat - 0.05, -90.0), lon + 0.05, min(lat + 0.05, 90.0))
-             for lon, lat in chips[["lon", "lat"]].to_numpy(float)]
-    return enclosing(boxes)
+def _bounds(outline: shapely.Geometry) -> Bounds:
+    """Return the box of an outline, of a place without extent with a little air."""
+    west, south, east, north = outline.bounds
+    if max(east - west, north - south) < 2 * _AIR:
+        west, south, east, north = west - _AIR, south - _AIR, east + _AIR, north + _AIR
+    return west, max(south, -90.0), east - 360 * (east > 180), min(north, 90.0)
 
 
-def _points(radius: int) -> ipyleaflet.GeoJSON:
-    return ipyleaflet.GeoJSON(
-        data=_collection(()), style_callback=lambda feature: feature["properties"]["look"],
-        point_style={"radius": radius}, hover_style={"fillOpacity": 0.8})
-
-
-def _point(lon: float, lat: float, look: dict[str, Any], **properties: str) -> dict[str, Any]:
-    return {"type": "Feature", "properties": {**properties, "look": look},
-            "geometry": {"type": "Point", "coordinates": [lon, lat]}}
-
-
-def _collection(features: Any) -> dict[str, Any]:
+def _collection(features: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": list(features)}

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from workbench.evaluation.atlas import Atlas
-from workbench.plots.chip_map import FALSE_COLOUR, IMAGE, Layer, layer
+from workbench.plots.chip_map import FALSE_COLOUR, IMAGE, LABEL, Layer, layer
 from workbench.plots.webmap import Overlay, outline
 from workbench.prediction.grid import array_grid
 from workbench.widgets.basemap import Bounds
@@ -24,20 +24,22 @@ class Painter:
 
     def __init__(self, atlas: Atlas) -> None:
         self._atlas = atlas
-        self._made: OrderedDict[tuple[str, str], tuple[Layer, Overlay]] = OrderedDict()
+        self._made: OrderedDict[tuple[str, int | None, str], tuple[Layer, Overlay]] = OrderedDict()
 
-    def side(self, chip: str, name: str) -> tuple[Overlay, Overlay | None, str]:
+    def side(self, chip: str, name: str,
+             seed: int | None = None) -> tuple[Overlay, Overlay | None, str]:
         """Return the image of a chip, the layer to lay over it, and its legend."""
         if name in (IMAGE, FALSE_COLOUR):
-            return self._made_once(chip, name)[1], None, ""
-        _, image = self._made_once(chip, IMAGE)
-        shown, overlay = self._made_once(chip, name)
-        return image, overlay, legend(shown)
+            return self._made_once(chip, name, seed)[1], None, ""
+        _, image = self._made_once(chip, IMAGE, seed)
+        shown, overlay = self._made_once(chip, name, seed)
+        said = "" if seed is None or name == LABEL else f"seed {seed}"
+        return image, overlay, legend(shown, said)
 
-    def _made_once(self, chip: str, name: str) -> tuple[Layer, Overlay]:
-        key = chip, name
+    def _made_once(self, chip: str, name: str, seed: int | None) -> tuple[Layer, Overlay]:
+        key = chip, seed, name
         if key not in self._made:
-            ground = self._atlas.ground(chip)
+            ground = self._atlas.ground(chip, seed)
             shown = layer(ground, name)
             self._made[key] = shown, shown.overlay(ground)
             while len(self._made) > _KEPT:
@@ -46,13 +48,14 @@ class Painter:
         return self._made[key]
 
 
-def legend(shown: Layer) -> str:
-    """Return the colours of a layer and what they mean, as HTML."""
+def legend(shown: Layer, said: str = "") -> str:
+    """Return the colours of a layer and what they mean, as HTML, and what else is to be said."""
     items = "".join(
         f'<span><i class="wb-swatch{" wb-clear" if place == shown.quiet else ""}" '
         f'style="background:{color}"></i>{escape(name)}</span>'
         for place, (name, color) in enumerate(shown.entries))
-    return f'<div class="wb-legend">{items}</div>'
+    more = f'<span class="wb-of">{escape(said)}</span>' if said else ""
+    return f'<div class="wb-legend">{items}{more}</div>'
 
 
 def chip_corners(ground: xr.Dataset) -> Corners:

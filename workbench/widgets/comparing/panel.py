@@ -15,7 +15,6 @@ import xarray as xr
 from IPython.display import DisplayHandle, display
 
 from workbench.data.split import display_name
-from workbench.errors import WorkbenchError
 from workbench.evaluation import Comparison, Scores
 from workbench.evaluation.atlas import Atlas
 from workbench.evaluation.tables import PARTS
@@ -48,7 +47,7 @@ _KEPT: dict[str, View] = {}
 def compare_map(comparison: Comparison | Iterable[Run | Scores], *, chip: str | None = None,
                 region: str | None = None, left: str | None = None, right: str | None = None,
                 runs: Iterable[str] | str | None = None, swipe: bool = False,
-                key: str | None = None) -> CompareMap:
+                seed: int | None = None, key: str | None = None) -> CompareMap:
     """Show where runs hold up: on a map of regions, then chip by chip and pixel by pixel.
 
     Click a region to fly there, a chip or a small picture to see it on the two linked maps, a
@@ -63,6 +62,8 @@ def compare_map(comparison: Comparison | Iterable[Run | Scores], *, chip: str | 
         right: Name of the layer on the right.
         runs: Name of the run whose scores colour the regions, or two for their difference.
         swipe: Show both layers in one map with a handle between them.
+        seed: Where a line of the comparison has several seeds, the one whose run is shown on the
+            maps; by default the first. Scores and the order of chips are those of all seeds.
         key: A name under which the kernel keeps the view: the same cell run again goes on from
             it. Without one every run of the cell starts fresh.
 
@@ -72,12 +73,12 @@ def compare_map(comparison: Comparison | Iterable[Run | Scores], *, chip: str | 
     Raises:
         RunError: There are no runs, or scores came without them.
         SplitError: The runs were scored on other chips or classes.
-        UnknownNameError: There is no such run, region, chip or layer; names the nearest.
+        UnknownNameError: There is no such run, region, chip, layer or seed; names the nearest.
     """
     atlas = Atlas(comparison)
     chosen = (runs,) if isinstance(runs, str) else tuple(runs) if runs is not None else None
     given: dict[str, Any] = {"region": region, "left": left, "right": right, "runs": chosen,
-                             "swipe": swipe or None}
+                             "swipe": swipe or None, "seed": seed}
     view = _KEPT.get(key or "") or first_view(atlas)
     view = dataclasses.replace(view, **{name: value for name, value in given.items()
                                         if value is not None})
@@ -105,7 +106,7 @@ class CompareMap(traitlets.HasTraits):
         self._ground: xr.Dataset | None = None
         self._still: DisplayHandle | None = None
         self._painter = Painter(atlas)
-        self._worker = Worker(lambda text: self._controls.fail(text))
+        self._worker = Worker(lambda text: self._controls.status.fail(text))
         self._code, self._pixel = widgets.HTML(), widgets.HTML(_HINT)
         self._legends = [widgets.HTML(layout={"flex": "1 1 0", "min_width": "0"}) for _ in SIDES]
         self._overview = Overview(atlas, self._chose_region, self._chose_chip)
@@ -185,24 +186,24 @@ class CompareMap(traitlets.HasTraits):
     def _on_value(self, change: Any) -> None:
         view, old = change["new"], change["old"]
         before = old if isinstance(old, View) else None
-        self._controls.forget()
+        self._controls.status.forget()
         self._controls.show(view)
         self._controls.head(self._words())
         if before is None or before.swipe != view.swipe:
             self._pair.swipe(view.swipe)
         moved = before is None or before.region != view.region
         self._overview.show(view.measure, view.region, view.chip, fly=moved)
-        if before is not None and before.runs != view.runs:
+        if before is not None and (before.runs, before.seed) != (view.runs, view.seed):
             self._strips.forget()
         self._strips.show(view.measure, view.region, view.chip)
         self._code.value = f'<pre class="wb-code">{escape(code(self._atlas, view))}</pre>'
         if self._key:
             _KEPT[self._key] = view
-        if before is None or before.chip != view.chip:
+        if before is None or (before.chip, before.seed) != (view.chip, view.seed):
             self._pixel.value = _HINT
             self._pair.mark([])
-            if not self._atlas.knows(view.chip):
-                self._controls.say("predicting…")
+            if not self._atlas.knows(view.chip, view.seed):
+                self._controls.status.say("predicting…")
         self._worker.ask("view", lambda: self._paint(view))
         self._worker.plan(self._ahead())
         if self._still:
@@ -213,40 +214,44 @@ class CompareMap(traitlets.HasTraits):
         if view != self.value:
             return
         try:
-            ground = self._atlas.ground(view.chip)
-        except WorkbenchError:
+            ground = self._atlas.ground(view.chip, view.seed)
+            painted = [self._painter.side(view.chip, name, view.seed)
+                       for name in (view.left, view.right)]
+        except BaseException:  # whatever it is: no picture of another chip stays
             self._ground = None
             for side in SIDES:
                 self._pair.paint(side, NOTHING, None)
             raise
-        painted = [self._painter.side(view.chip, name) for name in (view.left, view.right)]
         if self._ground is not ground:
+            moved = self._ground is None or self._ground.attrs["chips"] != ground.attrs["chips"]
             self._ground = ground
-            self._pair.frame(chip_corners(ground))
-            self._pair.fit(around(all_corners(ground)))
+            if moved:
+                self._pair.frame(chip_corners(ground))
+                self._pair.fit(around(all_corners(ground)))
         for side, words, (image, classes, legend) in zip(SIDES, self._legends, painted,
                                                          strict=True):
             self._pair.paint(side, image, classes)
             words.value = legend
-        self._controls.say("")
+        self._controls.status.say("")
 
     def _ahead(self) -> Iterator[Job]:
         """Yield what may be wanted next: small pictures, and the first chip of each region."""
         view = self.value
-        yield from self._strips.missing(view.measure)
+        yield from self._strips.missing(view.measure, view.seed)
         regions = self._atlas.regions
         for number, region in enumerate(regions):
             chip = worst_chip(self._atlas, view.runs, region)
-            if not self._atlas.knows(chip):
-                yield partial(self._controls.say, f"preparing: {number} of {len(regions)} regions")
-                yield partial(self._atlas.ground, chip)
-        yield partial(self._controls.say, "")
+            if not self._atlas.knows(chip, view.seed):
+                yield partial(self._controls.status.say,
+                              f"preparing: {number} of {len(regions)} regions")
+                yield partial(self._atlas.ground, chip, view.seed)
+        yield partial(self._controls.status.say, "")
 
     def _draw_still(self) -> None:
         view, still = self.value, self._still
         if still is not None:
             shown = list(dict.fromkeys([IMAGE, view.left, view.right]))
-            figure = plot(self._atlas.ground(view.chip), "chip_map", show=shown)
+            figure = plot(self._atlas.ground(view.chip, view.seed), "chip_map", show=shown)
             still.update({"text/plain": repr(self), "image/png": figure.png(dpi=96)}, raw=True)
 
     def _words(self) -> list[str]:

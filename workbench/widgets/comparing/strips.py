@@ -46,22 +46,22 @@ class Strips:
         for strip in (self.worst, self.disputed):
             strip.current = chip
 
-    def missing(self, measure: Measure) -> Iterator[Callable[[], None]]:
+    def missing(self, measure: Measure, seed: int | None) -> Iterator[Callable[[], None]]:
         """Yield what brings each picture that is not there yet."""
         run = measure.run if measure.run in self._atlas.runs else None
         for strip in (self.worst, self.disputed):
             for card in strip.cards:
                 if card["id"] not in strip.pictures:
-                    yield partial(self._bring, strip, card["id"], run)
+                    yield partial(self._bring, strip, card["id"], run, seed)
 
     def forget(self) -> None:
         """Take the pictures away: the run whose errors they show is another one."""
         for strip in (self.worst, self.disputed):
             strip.pictures = {}
 
-    def _bring(self, strip: Strip, chip: str, run: str | None) -> None:
+    def _bring(self, strip: Strip, chip: str, run: str | None, seed: int | None) -> None:
         if any(card["id"] == chip for card in strip.cards):
-            strip.add({chip: thumbnail(self._atlas.ground(chip), run)})
+            strip.add({chip: thumbnail(self._atlas.ground(chip, seed), run)})
 
     def _cards(self, values: pd.Series, unit: str, least: str = "") -> list[dict[str, str]]:
         regions = self._atlas.chips["region"].to_dict()

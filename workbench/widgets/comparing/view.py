@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from workbench.errors import unknown_name
+from workbench.errors import UnknownNameError, unknown_name
+from workbench.evaluation import Comparison
 from workbench.evaluation.atlas import Atlas
 from workbench.plots.chip_map import IMAGE, layer_names
 from workbench.plots.measures import Measure
@@ -21,6 +22,7 @@ class View:
         left: Name of the layer on the left.
         right: Name of the layer on the right.
         swipe: Whether both lie in one map.
+        seed: The seed whose run is shown where a line of the comparison has several, else None.
     """
 
     runs: tuple[str, ...]
@@ -29,6 +31,7 @@ class View:
     left: str
     right: str
     swipe: bool = False
+    seed: int | None = None
 
     @property
     def measure(self) -> Measure:
@@ -46,7 +49,8 @@ def first_view(atlas: Atlas) -> View:
     first = atlas.runs[0]
     sides = [f"errors of {run}" for run in atlas.runs[:2]]
     left, right = sides if len(sides) == 2 else (IMAGE, sides[0])
-    return View((first,), None, worst_chip(atlas, (first,), None), left, right)
+    return View((first,), None, worst_chip(atlas, (first,), None), left, right,
+                seed=next(iter(atlas.seeds), None))
 
 
 def worst_chip(atlas: Atlas, runs: tuple[str, ...], region: str | None) -> str:
@@ -62,7 +66,7 @@ def checked(atlas: Atlas, view: View) -> View:
     """Return a view with its region as the data spell it.
 
     Raises:
-        UnknownNameError: There is no such run, region, chip or layer; names the nearest.
+        UnknownNameError: There is no such run, region, chip, layer or seed; names the nearest.
     """
     compared = atlas.comparison.runs
     for run in view.runs:
@@ -74,6 +78,12 @@ def checked(atlas: Atlas, view: View) -> View:
     for name in (view.left, view.right):
         if name not in (known := layers(atlas)):
             raise unknown_name("layer", name, known, "the menu above each map")
+    if view.seed is not None and not atlas.seeds:
+        raise UnknownNameError("Every line of the comparison has one seed; leave out seed=.")
+    if view.seed is None and atlas.seeds:
+        view = dataclasses.replace(view, seed=atlas.seeds[0])
+    if view.seed is not None and view.seed not in atlas.seeds:
+        raise unknown_name("seed", str(view.seed), map(str, atlas.seeds), "the menu of seeds")
     if view.region is None:
         return view
     for region in atlas.regions:
@@ -84,15 +94,22 @@ def checked(atlas: Atlas, view: View) -> View:
 
 def code(atlas: Atlas, view: View) -> str:
     """Return the lines that show a view again, and those that make its layers without a map."""
-    folders = ", ".join(f"wb.open_run({str(answers.run.folder)!r})"
-                        for answers in atlas.answers.values())
     given = {"chip": view.chip, "region": view.region, "left": view.left, "right": view.right,
-             "runs": list(view.runs), "swipe": view.swipe}
+             "runs": list(view.runs), "swipe": view.swipe, "seed": view.seed}
     first = dataclasses.asdict(first_view(atlas)) | {"chip": None}
     shown = "".join(f", {name}={value!r}" for name, value in given.items()
                     if value != first[name] and value != list(first["runs"]))
-    return (f"comparison = wb.compare([{folders}])\n"
+    seed = "" if view.seed is None else f", seed={view.seed}"
+    return (f"comparison = wb.compare({_compared(atlas.comparison)})\n"
             f"wb.compare_map(comparison{shown})\n\n"
             f"# the same layers without a map\n"
-            f"ground = wb.chip_map(comparison, {view.chip!r})\n"
+            f"ground = wb.chip_map(comparison, {view.chip!r}{seed})\n"
             f"wb.plot(ground, show=[{view.left!r}, {view.right!r}])")
+
+
+def _compared(comparison: Comparison) -> str:
+    """Return what was given to `wb.compare`, as code."""
+    if comparison.study is not None:
+        return f"wb.open_study({str(comparison.study.folder)!r})"
+    folders = [run.folder for entry in comparison.entries for run in entry.trained]
+    return f"[{', '.join(f'wb.open_run({str(folder)!r})' for folder in folders)}]"

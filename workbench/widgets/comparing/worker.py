@@ -6,13 +6,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
-from workbench.errors import WorkbenchError
+from workbench.widgets.telling import telling
 
 Job = Callable[[], object]
 
 
 class Worker:
     """Does jobs in a thread of its own, which ends when there is nothing to do.
+
+    A job that fails is told, and the next one is done; see `telling`.
 
     Args:
         failed: Called with what went wrong in a job.
@@ -24,6 +26,7 @@ class Worker:
         self._planned: Iterator[Job] = iter(())
         self._news = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def ask(self, name: str, job: Job) -> None:
         """Do a job next; one of the same name that has not begun is forgotten."""
@@ -48,34 +51,48 @@ class Worker:
             return self._news.wait_for(lambda: self._thread is None, timeout_s)
 
     def close(self) -> None:
-        """Forget everything that has not begun."""
+        """Begin nothing any more, whatever is asked for; what has begun is not waited for."""
         with self._news:
+            self._closed = True
             self._asked.clear()
             self._planned = iter(())
 
     def _start(self) -> None:
-        if self._thread is None:
+        if self._thread is None and not self._closed:
             self._thread = threading.Thread(target=self._run, name="workbench-compare",
                                             daemon=True)
             self._thread.start()
 
-    def _next(self) -> Job | None:
-        while True:
-            with self._news:
-                if self._asked:
-                    return self._asked.popitem(last=False)[1]
-                planned = self._planned
-            if job := next(planned, None):
-                return job
-            with self._news:
-                if not self._asked and self._planned is planned:
-                    self._thread = None
-                    self._news.notify_all()
-                    return None
-
     def _run(self) -> None:
-        while job := self._next():
-            try:
+        try:
+            while self._turn():
+                pass
+        finally:  # also where telling itself has failed: the next job gets a new thread
+            with self._news:
+                if self._thread is threading.current_thread():
+                    self._ended()
+
+    def _ended(self) -> None:
+        self._thread = None
+        self._news.notify_all()
+
+    def _turn(self) -> bool:
+        """Do one job; return False when there is none, and the thread has ended for `wait`."""
+        with self._news:
+            asked = self._asked.popitem(last=False)[1] if self._asked and not self._closed else None
+            planned = self._planned
+        if asked is not None:
+            with telling(self._failed):
+                asked()
+            return True
+        job = None
+        with telling(self._failed):
+            job = next(planned, None)
+            if job is not None and not self._closed:
                 job()
-            except WorkbenchError as error:
-                self._failed(str(error))
+        with self._news:
+            if job is not None or (self._asked and not self._closed) \
+                    or self._planned is not planned:
+                return True
+            self._ended()
+            return False
