@@ -25,7 +25,7 @@ from workbench.evaluation.maps import (
 )
 from workbench.plots import PLOTS, Plot, style
 from workbench.plots.map import draw_scale_bar, ground_width
-from workbench.plots.pixels import TRUE_COLOUR, Pixels, classified, stretched
+from workbench.plots.pixels import TRUE_COLOUR, Pixels, Stretch, classified, stretched
 from workbench.plots.webmap import (
     LARGEST_SIDE,
     Overlay,
@@ -114,17 +114,30 @@ def layer_names(bands: Sequence[str], runs: Sequence[str], classes: Sequence[str
             *([DISAGREEMENT] if len(runs) > 1 else [])]
 
 
-def layer(ground: xr.Dataset, name: str) -> Layer:
-    """Return a layer of what `wb.chip_map` returned.
+def layers_of(ground: xr.Dataset) -> list[str]:
+    """Return the names of the layers of what `wb.chip_map` or `wb.scene_view` returned."""
+    needs = {IMAGE: "image", FALSE_COLOUR: "image", LABEL: "label", "errors": "label",
+             "confidence": "probability"}
+    return [name for name in layer_names(*_said(ground))
+            if needs.get(name, needs.get(name.partition(" of ")[0], "class")) in ground]
+
+
+def layer(ground: xr.Dataset, name: str, stretch: Stretch | None = None) -> Layer:
+    """Return a layer of what `wb.chip_map` or `wb.scene_view` returned.
+
+    Args:
+        ground: What that returned.
+        name: One of `layers_of`.
+        stretch: The range of values of imagery; by default that of the ground.
 
     Raises:
         UnknownNameError: There is no layer of that name; names the nearest.
     """
     bands, runs, classes = _said(ground)
-    if name not in (known := layer_names(bands, runs, classes)):
-        raise unknown_name("layer", name, known, "workbench.plots.chip_map.layer_names")
+    if name not in (known := layers_of(ground)):
+        raise unknown_name("layer", name, known, "workbench.plots.chip_map.layers_of")
     if name in (IMAGE, FALSE_COLOUR):
-        return _imagery(ground, name, bands)
+        return _imagery(ground, name, bands, stretch)
     if name == LABEL:
         return _classes(name, ground.assign({"class": ground["label"]}))
     if name == DISAGREEMENT:
@@ -145,15 +158,24 @@ def layer(ground: xr.Dataset, name: str) -> Layer:
 def _said(ground: xr.Dataset) -> tuple[list[str], list[str], list[str]]:
     """Return the names of bands, runs and classes of a chip's ground."""
     runs = np.atleast_1d(ground["run"].values) if "run" in ground.coords else ["the run"]
-    return ([str(name) for name in ground["band"].values], [str(name) for name in runs],
+    bands = ground["band"].values if "band" in ground.coords else ()
+    return ([str(name) for name in bands], [str(name) for name in runs],
             [entry.name for entry in prediction_classes(ground)])
 
 
-def _imagery(ground: xr.Dataset, name: str, bands: Sequence[str]) -> Layer:
+def shown_bands(name: str, bands: Sequence[str]) -> tuple[str, ...]:
+    """Return the bands that a layer of imagery shows as red, green and blue."""
     shown = TRUE_COLOUR if name == IMAGE else _false_colours(bands)
     assert shown is not None
-    clear = ground["label"].values != NODATA  # cloud is not labelled
-    return Layer(name, stretched(ground["image"].values, bands, shown, clear=clear))
+    return shown
+
+
+def _imagery(ground: xr.Dataset, name: str, bands: Sequence[str],
+             stretch: Stretch | None) -> Layer:
+    # Cloud is not labelled.
+    clear = ground["label"].values != NODATA if "label" in ground else None
+    return Layer(name, stretched(ground["image"].values, bands, shown_bands(name, bands), clear,
+                                 stretch))
 
 
 def _false_colours(bands: Sequence[str]) -> tuple[str, ...] | None:
@@ -177,19 +199,24 @@ class GroundTable:
 
 
 def data(source: xr.Dataset, *, show: Sequence[str] | None = None) -> GroundTable:
-    """Gather layers of a chip's ground.
+    """Gather layers of a chip's ground, or of a part of a large scene.
 
     Args:
-        source: What `wb.chip_map` returned.
-        show: Names of layers; by default image, label and the errors of each run.
+        source: What `wb.chip_map` or `wb.scene_view` returned.
+        show: Names of layers; by default image, label, and the errors of each run, or what it
+            predicts where nobody knows the label.
 
     Raises:
         UnknownNameError: There is no layer of that name; names the nearest.
     """
     _, runs, _ = _said(source)
-    names = show or [IMAGE, LABEL, *(f"errors of {run}" for run in runs)]
-    title = f"{source.attrs['chips'][0]} · {source.attrs['source']}"
-    if source.attrs["simulated"]:
+    judged = "errors" if "label" in source else "prediction"
+    names = show or [name for name in (IMAGE, LABEL, *(f"{judged} of {run}" for run in runs))
+                     if name in layers_of(source)]
+    title = " · ".join([*source.attrs.get("chips", ())[:1], str(source.attrs.get("source", ""))])
+    if "seed" in source.attrs:
+        title += f" · seed {source.attrs['seed']}"
+    if source.attrs.get("simulated"):
         title += " (simulated)"
     return GroundTable([layer(source, name) for name in names],
                        ground_width(array_grid(source)), title)
@@ -222,8 +249,9 @@ def _size(table: GroundTable) -> tuple[float, float]:
 
 
 def suits(source: Any) -> bool:
-    """What `wb.chip_map` returns."""
-    return isinstance(source, xr.Dataset) and {"image", "label", "class"} <= set(source)
+    """What `wb.chip_map` or `wb.scene_view` returns."""
+    return isinstance(source, xr.Dataset) and "class" in source and (
+        "image" in source or "step" in source.attrs)
 
 
 PLOTS.add("chip_map", Plot(data, draw, _size, suits))

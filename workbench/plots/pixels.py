@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,30 +23,66 @@ CLOUD_REACH = 0.25
 NO_LABEL = "#b9bfc6"
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Which values are darkest, by band, and how far above them the brightest lies."""
+
+    low: tuple[float, float, float]
+    reach: float
+
+
 def stretched(image: npt.NDArray, bands: Sequence[str], shown: Sequence[str] = TRUE_COLOUR,
-              clear: npt.NDArray[np.bool_] | None = None) -> Pixels:
+              clear: npt.NDArray[np.bool_] | None = None,
+              stretch: Stretch | None = None) -> Pixels:
     """Show three bands as red, green and blue.
 
-    Each band starts at its own dark end (which takes out haze) and all share one range (which
-    keeps colours); both ends are percentiles over valid pixels. Invalid pixels are transparent.
+    Invalid pixels are transparent.
 
     Args:
         image: ``(band, y, x)`` in physical units, NaN where not valid.
         bands: Names of the bands of `image`, in order.
         shown: Bands for red, green and blue; an image without them shows its first one in grey.
         clear: Pixels ``(y, x)`` that decide the range, for example those without cloud.
+        stretch: The range; by default that of `find_stretch`.
     """
-    if set(shown) <= set(bands):
-        chosen = image[[list(bands).index(name) for name in shown]].astype(float)
-    elif tuple(shown) == TRUE_COLOUR:
-        chosen = np.repeat(image[:1].astype(float), 3, axis=0)
-    else:
-        raise BandError(f"The image has no {', '.join(set(shown) - set(bands))}; "
-                        f"it has {', '.join(bands)}.")
+    chosen = _chosen(image, bands, shown)
     valid = np.isfinite(chosen).all(axis=0)
     colours = np.zeros((*valid.shape, 4), np.uint8)
-    if not valid.any():
+    if stretch is None:
+        stretch = _stretch(chosen, valid, clear)
+    if stretch is None:
         return colours
+    scaled = np.clip((chosen - np.reshape(stretch.low, (3, 1, 1))) / stretch.reach, 0, 1)
+    # A gamma below one opens the shadows, where water and wet soil are.
+    colours[..., :3] = np.where(valid, 255 * scaled**0.8, 0).transpose(1, 2, 0).astype(np.uint8)
+    colours[..., 3] = np.where(valid, 255, 0)
+    return colours
+
+
+def find_stretch(image: npt.NDArray, bands: Sequence[str],
+                 shown: Sequence[str] = TRUE_COLOUR) -> Stretch | None:
+    """Return the range that shows an image well, None where it has no valid pixel.
+
+    Each band starts at its own dark end (which takes out haze) and all share one range (which
+    keeps colours); both ends are percentiles over valid pixels. For the arguments see `stretched`.
+    """
+    chosen = _chosen(image, bands, shown)
+    return _stretch(chosen, np.isfinite(chosen).all(axis=0))
+
+
+def _chosen(image: npt.NDArray, bands: Sequence[str], shown: Sequence[str]) -> npt.NDArray:
+    if set(shown) <= set(bands):
+        return image[[list(bands).index(name) for name in shown]].astype(float)
+    if tuple(shown) == TRUE_COLOUR:
+        return np.repeat(image[:1].astype(float), 3, axis=0)
+    raise BandError(f"The image has no {', '.join(set(shown) - set(bands))}; "
+                    f"it has {', '.join(bands)}.")
+
+
+def _stretch(chosen: npt.NDArray, valid: npt.NDArray[np.bool_],
+             clear: npt.NDArray[np.bool_] | None = None) -> Stretch | None:
+    if not valid.any():
+        return None
     decides = valid if clear is None or not (valid & clear).any() else valid & clear
     low, high = np.percentile(chosen[:, decides], [CLIPPED_PERCENT, 100 - CLIPPED_PERCENT], axis=1)
     reach = max(float((high - low).max()), 1e-6)
@@ -53,11 +90,7 @@ def stretched(image: npt.NDArray, bands: Sequence[str], shown: Sequence[str] = T
         reach = min(reach, CLOUD_REACH)
     elif reach > 100:  # reflectance times 10 000, as files store it; decibels lie between
         reach = min(reach, CLOUD_REACH * 10_000)
-    scaled = np.clip((chosen - low[:, None, None]) / reach, 0, 1)
-    # A gamma below one opens the shadows, where water and wet soil are.
-    colours[..., :3] = np.where(valid, 255 * scaled**0.8, 0).transpose(1, 2, 0).astype(np.uint8)
-    colours[..., 3] = np.where(valid, 255, 0)
-    return colours
+    return Stretch(tuple(map(float, low)), reach)  # type: ignore[arg-type]
 
 
 def classified(classes: npt.NDArray, colours: Sequence[str], *,

@@ -58,8 +58,8 @@ def array_source(array: xr.DataArray, needs: Needs, bands: Sequence[str] | None,
         moved = array_source(_moved(array, grid, target), needs, bands, "source")
         said = {"resampled_from": f"{grid.crs.to_string()}, {grid.height} × {grid.width} pixels"}
         return Source(name, target, moved.read, facts=said)
-    dim, kept = _banded(array, y, x)
-    names = _array_names(array, dim, kept.shape[0])
+    dim, kept = banded(array, y, x)
+    names = array_names(array, dim, kept.shape[0])
     places = band_places(name, kept.shape[0], names, needs, bands)
     nodata = {value for value in (array.rio.nodata, needs.nodata) if value is not None}
     layers = [kept[place] for place in places]
@@ -113,7 +113,7 @@ class _Chunks:
         return self.kept[i, j]
 
 
-def _banded(array: xr.DataArray, y: str, x: str) -> tuple[Hashable, xr.DataArray]:
+def banded(array: xr.DataArray, y: str, x: str) -> tuple[Hashable, xr.DataArray]:
     """Return the dimension of the bands and the array as (band, y, x)."""
     others = [dim for dim in array.dims if dim not in (y, x)]
     named = [dim for dim in others if str(dim).lower() in ("band", "bands")]
@@ -130,7 +130,7 @@ def _banded(array: xr.DataArray, y: str, x: str) -> tuple[Hashable, xr.DataArray
     return dim, kept.transpose(dim, y, x)
 
 
-def _array_names(array: xr.DataArray, dim: Hashable, count: int) -> list[str | None]:
+def array_names(array: xr.DataArray, dim: Hashable, count: int) -> list[str | None]:
     """Return the names that an array gives its bands: a coordinate of texts, else `long_name`."""
     if dim in array.coords and array.coords[dim].dtype.kind in "UOT":
         return [str(value) for value in np.atleast_1d(array.coords[dim].values)]

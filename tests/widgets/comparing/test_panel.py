@@ -56,8 +56,9 @@ def test_clicking_a_region_shows_its_chips_and_its_worst_one(panel, atlas):
     chips = panel._overview._chips.layer.data["features"]
     assert {chip["properties"]["chip"] for chip in chips} == {
         name for name in atlas.chips.index if name.startswith("bolivia")}
-    assert "bolivia" not in [region["properties"]["region"]
-                             for region in panel._overview._regions.layer.data["features"]]
+    looks = {region["properties"]["region"]: region["properties"]["look"]
+             for region in panel._overview._regions.layer.data["features"]}
+    assert [name for name, look in looks.items() if look.get("fill") is False] == ["bolivia"]
 
 
 def test_regions_are_coloured_by_the_score_or_by_the_difference(panel):

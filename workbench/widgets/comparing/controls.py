@@ -32,7 +32,7 @@ class Sides:
         for menu, side in ((self.left, "left"), (self.right, "right")):
             menu.tooltip = f"What the {side} side shows"
         self.swipe = widgets.ToggleButtons(
-            options=[("two maps", False), ("swipe", True)], style={"button_width": "78px"},
+            options=[("two maps", False), ("swipe", True)], style={"button_width": "98px"},
             tooltips=["Two maps that move together", "One map with a handle between the layers"])
         for name in ("left", "right", "swipe"):
             getattr(self, name).observe(

@@ -39,7 +39,7 @@ class Mark(NamedTuple):
 class Overview:
     """Regions as outlines, or as points where those are too small to be seen.
 
-    The region that was chosen gives way to its chips.
+    Of the region that was chosen its chips are shown.
 
     Args:
         atlas: What is shown.
@@ -64,8 +64,9 @@ class Overview:
             shown.layer.on_hover(lambda **event: self._say(event["properties"]["text"]))
         self.chart.observe(lambda change: self._zoomed(change["new"]), "zoom")
         self._legend, self._text = widgets.HTML(), widgets.HTML()
-        self.box = widgets.VBox([self.chart, self._legend, self._text],
-                                layout={"flex": "0 0 330px", "min_width": "0"})
+        said = widgets.VBox([self._legend, self._text])
+        said.add_class("wb-overview-said")
+        self.box = widgets.VBox([self.chart, said], layout={"min_width": "0"})
         self.box.add_class("wb-overview")
 
     def show(self, measure: Measure, region: str | None, chip: str | None, *,
@@ -83,9 +84,10 @@ class Overview:
             fit(self.chart, shown or enclosing(self.bounds.values()))
         found = self._places(measure)
         colours = scale((place.value for place in found.values()), measure)
-        self._regions.show((self._region_mark(name, place, colours.color(place.value))
+        self._regions.show((self._region_mark(name, place, colours.color(place.value),
+                                              chosen=name == region)
                             for name, place in found.items()
-                            if name in self.bounds and name != region), self.chart.zoom)
+                            if name in self.bounds), self.chart.zoom)
         if region is None:
             self._legend.value = colours.html(measure)
             self._chips.show((), self.chart.zoom)
@@ -114,11 +116,13 @@ class Overview:
     def _say(self, text: str) -> None:
         self._text.value = f'<div class="wb-said">{escape(text)}</div>'
 
-    def _region_mark(self, name: str, place: Place, color: str) -> Mark:
+    def _region_mark(self, name: str, place: Place, color: str, *, chosen: bool) -> Mark:
         held_out = (self._atlas.chips.loc[self._atlas.chips["region"] == name, "part"]
                     == "held_out").any()
         look = {"fillColor": color, "fillOpacity": 1 if place.certain else _UNSURE, "opacity": 1,
                 "color": _HELD_OUT if held_out else _EDGE, "weight": 3 if held_out else 1}
+        if chosen:  # its chips lie in it
+            look |= {"fill": False, "dashArray": "5 5", "weight": 2}
         text = f"{display_name(name)}{' (held out)' if held_out else ''}: {place.text}"
         return Mark(self._atlas.outlines[name], look, {"region": name, "text": text})
 
