@@ -70,6 +70,24 @@ def test_output_and_gradients_are_pefts(bf16: bool) -> None:
     assert our_bytes < their_bytes
 
 
+def test_weights_in_a_second_type_follow_the_first_and_go_when_training_is_over() -> None:
+    model = adapted(lean=True)
+    layer = model.base_model.model.fc1
+    image = torch.ones(1, 24)
+    with torch.autocast("cpu", torch.bfloat16):
+        before = layer(image)
+        assert layer._frozen(torch.bfloat16)[0] is layer._frozen(torch.bfloat16)[0]
+        with torch.no_grad():
+            layer.base_layer.weight.zero_()
+            layer.lora_B["default"].weight.zero_()
+        changed = layer(image)
+        torch.testing.assert_close(changed, layer.base_layer.bias.bfloat16()[None])
+        assert not torch.equal(before, changed)
+    assert not any("cast" in name for name in model.state_dict())
+    model.eval()
+    assert layer._cast == (None, [])
+
+
 def test_dropout_drops_its_share_and_backward_drops_the_same() -> None:
     model = adapted(lean=True, dropout=0.5).double()
     layer = model.base_model.model.fc1

@@ -9,6 +9,7 @@ import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from workbench.models.attention import Attention
 from workbench.models.backbones.prithvi import Prithvi
 from workbench.models.positions import sincos_3d
 
@@ -29,7 +30,7 @@ class MaskedAutoencoder(nn.Module):
         self.decoder_embed = nn.Linear(encoder.cls_token.shape[-1], dim)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.decoder_blocks = nn.ModuleList(
-            Block(dim, 4, 4.0, qkv_bias=True, norm_layer=nn.LayerNorm) for _ in range(depth)
+            Block(dim, 4, norm_layer=nn.LayerNorm, attn_layer=Attention) for _ in range(depth)
         )
         self.decoder_norm = nn.LayerNorm(dim)
         self.decoder_pred = nn.Linear(dim, patch**2 * num_bands)

@@ -29,9 +29,17 @@ class LeanLinear(lora.Linear):
 
     Of the dropped input peft keeps a copy and its mask in float32; here it is the input, which
     layers on the same tokens share, and a mask of bytes. Of an input that comes from a GELU it is
-    that of the GELU, which keeps it too. Results agree to rounding; without gradients, and
-    compiled, it is peft's own.
+    that of the GELU, which keeps it too. Under autocast its frozen weights are cast once, not at
+    every step. Results agree to rounding; without gradients, and compiled, it is peft's own.
     """
+
+    _cast: tuple[object, list[Tensor | None]] = (None, [])
+
+    def train(self, mode: bool = True) -> LeanLinear:
+        """Train or evaluate; only training keeps weights in a second type."""
+        if not mode:
+            self._cast = (None, [])
+        return super().train(mode)
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Return ``(..., outputs)`` from ``(..., inputs)``."""
@@ -39,16 +47,28 @@ class LeanLinear(lora.Linear):
         if plain or self.disable_adapters or self.merged:
             return super().forward(x, *args, **kwargs)
         (name,) = self.active_adapters
-        base, down, up = self.base_layer, self.lora_A[name].weight, self.lora_B[name].weight
+        base: Any = self.base_layer
+        down, up = self.lora_A[name].weight, self.lora_B[name].weight
         share = getattr(self.lora_dropout[name], "p", 0.0) if self.training else 0.0
         kept = _draw(x, 1 - share) if share else None
         scale = self.scaling[name] / (1 - share)
         approximate, before = getattr(x, "gelu_of", (None, None))
-        tensors = [x, base.weight, base.bias, down, up]
+        weight, bias = base.weight, base.bias
         if torch.is_autocast_enabled(x.device.type):
             dtype = torch.get_autocast_dtype(x.device.type)
-            tensors = [entry if entry is None else entry.to(dtype) for entry in tensors]
-        return _Updated.apply(*tensors, kept, scale, before, approximate)
+            x, down, up = x.to(dtype), down.to(dtype), up.to(dtype)
+            weight, bias = self._frozen(dtype)
+        return _Updated.apply(x, weight, bias, down, up, kept, scale, before, approximate)
+
+    def _frozen(self, dtype: torch.dtype) -> list[Tensor | None]:
+        """Return the base layer's weight and bias in a type, cast anew only when they changed."""
+        base: Any = self.base_layer
+        both = (base.weight, base.bias)
+        state = [(entry.data_ptr(), entry._version) for entry in both if entry is not None]
+        if self._cast[0] != (dtype, state):
+            cast = [entry if entry is None else entry.detach().to(dtype) for entry in both]
+            self._cast = ((dtype, state), cast)
+        return self._cast[1]
 
 
 class _Updated(torch.autograd.Function):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from workbench.data.bands import BANDS
 from workbench.errors import BandError, DataError, RecipeError, WeightsError
+from workbench.models.attention import attend
 from workbench.models.backbones import FAMILIES, Facts, Source, publish
 from workbench.models.backbones._plain import PlainViT, gsd_tensor, require_coords
 from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
@@ -100,7 +101,7 @@ class _Attention(nn.Module):
         parts = self.to_qkv(self.norm(tokens)).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
                              for part in parts)  # fmt: skip
-        mixed = F.scaled_dot_product_attention(query, key, value)
+        mixed = attend(query, key, value)
         return self.to_out(mixed.transpose(1, 2).flatten(2))
 
 

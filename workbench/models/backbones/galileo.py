@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbench.errors import DataError, RecipeError
+from workbench.models.attention import attend
 from workbench.models.backbones import FAMILIES
 from workbench.models.backbones._galileo_input import (
     GROUPS,
@@ -63,7 +64,7 @@ class _Attention(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         query, key, value = (layer(tokens).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
                              for layer in (self.q, self.k, self.v))  # fmt: skip
-        mixed = F.scaled_dot_product_attention(query, key, value)
+        mixed = attend(query, key, value)
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
 

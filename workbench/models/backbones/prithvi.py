@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import BandError, DataError, RecipeError, WeightsError
+from workbench.models.attention import Attention
 from workbench.models.backbones import FAMILIES
 from workbench.models.backbones._plain import PlainViT
 from workbench.models.metadata import Dates, LonLat, parse_dates, parse_lonlat
@@ -94,7 +95,7 @@ class Prithvi(PlainViT):
             self.add_module(COORDS[coord], _PairEncoder(embed_dim))
         # The reference's LayerNorm has torch's epsilon (1e-5), not timm's 1e-6.
         self.blocks = nn.ModuleList(
-            Block(embed_dim, num_heads, mlp_ratio, qkv_bias=True, norm_layer=nn.LayerNorm)
+            Block(embed_dim, num_heads, mlp_ratio, norm_layer=nn.LayerNorm, attn_layer=Attention)
             for _ in range(depth)
         )
         self.norm = nn.LayerNorm(embed_dim)
