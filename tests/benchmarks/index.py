@@ -103,6 +103,7 @@ def measure(root: Path) -> None:
     seconds("all four", lambda: data.select(within=box, date=ghana.date[:7], region="ghana",
                                             holds="water"))
     seconds("repr", lambda: repr(data) and data)
+    seconds('split(hold_out=["ghana"])', lambda: data.split(hold_out=["ghana"]).dataset)
 
 
 def main() -> None:
