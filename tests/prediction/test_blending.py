@@ -123,6 +123,19 @@ def test_panels_are_no_wider_than_said_and_cover_the_raster() -> None:
     assert all(panel.right - panel.left <= 2048 for panel in panels)
 
 
+def test_no_panel_or_batch_is_left_with_few_windows() -> None:
+    assert [len(panel.lefts) for panel in Tiling(224, 4096, 224, 56, 5).panels] == [9, 8, 8]
+    assert len(Tiling(224, 2048, 224, 56, 5).panels) == 1, "the last window is moved back"
+    asked = []
+
+    def forward(windows: npt.NDArray[np.float32], corners: object) -> npt.NDArray[np.float32]:
+        asked.append(len(windows))
+        return convolve(windows)
+
+    blend(scene(16, 16 + 5 * 8), 16, 8, batch_size=5, forward=forward)
+    assert asked == [3, 3]
+
+
 def test_windows_without_any_value_are_not_given_to_the_model() -> None:
     image = scene(32, 48)
     image[:, :, 16:] = np.nan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +20,10 @@ import xarray as xr
 from tests.prediction.conftest import BANDS, stored_scene, write_scene
 from tests.prediction.test_scene import MODEL, Convolutions
 from workbench.errors import DataError, OutOfSpaceError
+from workbench.prediction import PredictionWarning, keeping, predict, to_cog
 from workbench.prediction import job as job_module
-from workbench.prediction import keeping, predict, to_cog
 from workbench.prediction.blending import Tiling
+from workbench.prediction.store import Behind, Store
 
 OPTIONS = {"overlap": 8, "batch_size": 2, "entropy": True}
 
@@ -79,6 +81,74 @@ def test_an_interrupted_prediction_goes_on_and_is_the_same_to_the_bit(
     fresh = stopping_after(10_000)
     predict(fresh, scene, **OPTIONS)
     assert rest.left.calls > fresh.left.calls or calls == 1, "what was finished is not asked again"
+
+
+def test_a_block_is_written_while_the_next_one_is_predicted(
+        scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, waited, write, hand_over = threading.Event(), [], Store.write, Behind.write
+    model = Convolutions()
+    model.load_state_dict(MODEL.state_dict())
+    forward = model.forward
+
+    def noticed(image: torch.Tensor) -> torch.Tensor:
+        asked.set()
+        return forward(image)
+
+    def handed_over(self: Behind, *block: object) -> None:
+        asked.clear()
+        hand_over(self, *block)  # type: ignore[arg-type]
+
+    def slow(self: Store, *block: object) -> None:
+        if not waited:
+            waited.append(asked.wait(60))
+        write(self, *block)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(model, "forward", noticed)
+    monkeypatch.setattr(Behind, "write", handed_over)
+    monkeypatch.setattr(Store, "write", slow)
+    found = predict(model, scene, store=tmp_path / "store", **OPTIONS)
+    assert waited == [True], "the model was asked while the first block waited for the disk"
+    xr.testing.assert_equal(found, predict(MODEL, scene, **OPTIONS))
+
+
+@pytest.mark.parametrize("number", [0, 3, -1])
+def test_a_disk_that_fills_up_is_told_and_the_same_call_goes_on(
+        scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    predict(MODEL, scene, store=tmp_path / "other", **OPTIONS)
+    blocks = len(list((tmp_path / "other").glob("block-*.npz")))
+    write, written = Store.write, []
+
+    def full(self: Store, *block: object) -> None:
+        if len(written) == number % blocks:
+            raise OutOfSpaceError("No space left on the disk.")
+        written.append(block)
+        write(self, *block)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "write", full)
+        with pytest.raises(OutOfSpaceError, match="No space left"):
+            predict(MODEL, scene, store=tmp_path / "store", **OPTIONS)
+    assert len(list((tmp_path / "store").glob("block-*.npz"))) == len(written)
+    xr.testing.assert_equal(predict(MODEL, scene, store=tmp_path / "store", **OPTIONS),
+                            predict(MODEL, scene, **OPTIONS))
+
+
+def test_what_another_device_began_goes_on_in_its_panels(
+        scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StopError):
+        predict(stopping_after(20), scene, store=tmp_path / "store", **OPTIONS)
+    monkeypatch.setattr(Tiling, "panel", 64)
+    rest = stopping_after(10_000)
+    found = predict(rest, scene, store=tmp_path / "store", **OPTIONS)
+    monkeypatch.setattr(Tiling, "panel", 30)
+    xr.testing.assert_identical(found.load(), predict(MODEL, scene, **OPTIONS))
+
+
+def test_a_result_on_disk_that_is_all_nodata_is_said_each_time(tmp_path: Path) -> None:
+    empty = write_scene(tmp_path / "empty.tif", np.full((3, 70, 90), -9999, np.int16))
+    for _ in range(2):
+        with pytest.warns(PredictionWarning, match="prediction is all nodata"):
+            predict(MODEL, empty, store=tmp_path / "store", **OPTIONS)
 
 
 def test_what_is_finished_is_not_predicted_again(scene: Path, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from workbench.assembly import Model
+from workbench.errors import RunError
 from workbench.models.arithmetic import quick_float32
 from workbench.models.segmenter import Segmenter
 from workbench.peft import LinearProbe
@@ -25,10 +27,7 @@ def answers(models: Sequence[Model], metadata: Sequence[Metadata | None]) -> For
         models: On one device, in evaluation mode.
         metadata: When and where windows are, for each model that is told.
     """
-    tensors = itertools.chain.from_iterable(
-        itertools.chain(model.parameters(), model.buffers()) for model in models)
-    device = next((tensor.device for tensor in tensors), torch.device("cpu"))
-    groups = _same_features(models)
+    device, groups = device_of(models), _same_features(models)
 
     @torch.inference_mode()
     @quick_float32()
@@ -44,7 +43,52 @@ def answers(models: Sequence[Model], metadata: Sequence[Metadata | None]) -> For
         ordered = [logits[place].float().softmax(dim=1) for place in range(len(models))]
         return torch.cat(ordered, dim=1).cpu().numpy()
 
-    return forward
+    return _AsManyAsFit(forward)
+
+
+def device_of(models: Sequence[Model]) -> torch.device:
+    """Return where models are."""
+    tensors = itertools.chain.from_iterable(
+        itertools.chain(model.parameters(), model.buffers()) for model in models)
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
+
+
+class _AsManyAsFit:
+    """Asks about fewer windows at once from then on when the memory of the device is full."""
+
+    def __init__(self, forward: Forward) -> None:
+        self.forward = forward
+        self.most: int | None = None
+
+    def __call__(self, windows: Pixels, corners: Sequence[Corner]) -> Pixels:
+        found: list[Pixels] = []
+        start = 0
+        while start < len(windows):
+            stop = min(start + (self.most or len(windows)), len(windows))
+            answer = self._tried(windows[start:stop], corners[start:stop])
+            if answer is not None:
+                found.append(answer)
+                start = stop
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def _tried(self, windows: Pixels, corners: Sequence[Corner]) -> Pixels | None:
+        """Return the answers; None where they do not fit, and fewer may be tried next."""
+        try:
+            return self.forward(windows, corners)
+        except (RuntimeError, MemoryError) as error:
+            if not isinstance(error, MemoryError) and "out of memory" not in str(error):
+                raise
+            if len(windows) == 1:
+                raise RunError(
+                    f"One window of {windows.shape[-2]} × {windows.shape[-1]} pixels is more than "
+                    "the memory of the device holds. Predict smaller ones, predict(…, window=128), "
+                    "or on the processor: device='cpu'."
+                ) from error
+            self.most = len(windows) // 2
+        # Only here are the tensors of the failed attempt gone.
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
 
 
 def _logits(models: Sequence[Model], image: Tensor, coords: Coords) -> list[Tensor]:

@@ -6,6 +6,7 @@ sums of the left one are carried into the right one, so that every window is ans
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ class Panel(NamedTuple):
 class Tiling:
     """How a raster is cut: windows of `window` pixels, `overlap` shared, `batch_size` at once.
 
-    `panel` is how many columns are read together at most, or one window.
+    `panel` is how many columns are read together at most, or one window; panels hold as many
+    windows as each other, to one.
     """
 
     height: int
@@ -65,8 +67,10 @@ class Tiling:
     def panels(self) -> list[Panel]:
         """The panels from left to right."""
         lefts, side = self.lefts, min(self.width, self.window)
-        count = max(1, (self.panel - side) // (self.window - self.overlap) + 1)
-        parts = [tuple(lefts[first : first + count]) for first in range(0, len(lefts), count)]
+        most = max(1, (self.panel - side) // (self.window - self.overlap) + 1)
+        # The last window is moved back to end with the raster.
+        whole = self.width <= self.panel
+        parts = [tuple(part) for part in _evenly(lefts, len(lefts) if whole else most)]
         stops = [*(part[0] for part in parts[1:]), self.width]
         return [Panel(part, part[0], stop, part[-1] + side)
                 for part, stop in zip(parts, stops, strict=True)]
@@ -152,8 +156,7 @@ def _add_strip(total: Pixels, strip: Pixels, valid: npt.NDArray[np.bool_], rows:
     side, last = min(tiling.width, tiling.window), tiling.lefts[-1]
     here = {left: slice(left - panel.left, left - panel.left + side) for left in panel.lefts}
     needed = [left for left in panel.lefts if valid[:, here[left]].any()]
-    for start in range(0, len(needed), tiling.batch_size):
-        chosen = needed[start : start + tiling.batch_size]
+    for chosen in _evenly(needed, tiling.batch_size):
         windows = np.stack([strip[:, :, here[left]] for left in chosen])
         answers = forward(windows, [(top, left) for left in chosen])
         for left, answer in zip(chosen, answers, strict=True):
@@ -161,6 +164,12 @@ def _add_strip(total: Pixels, strip: Pixels, valid: npt.NDArray[np.bool_], rows:
             weight = rows[:, None] * columns
             total[:-1, :, here[left]] += answer * weight
             total[-1, :, here[left]] += weight
+
+
+def _evenly(numbers: list[int], most: int) -> list[list[int]]:
+    """Return numbers in as few parts as hold `most` at most, each as long as the others, to one."""
+    count = math.ceil(len(numbers) / most)
+    return [part.tolist() for part in np.array_split(numbers, count)] if count else []
 
 
 def _part(total: Pixels, valid: npt.NDArray[np.bool_], panel: Panel, top: int,

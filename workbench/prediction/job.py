@@ -12,19 +12,22 @@ import numpy.typing as npt
 import xarray as xr
 
 from workbench.errors import RecipeError, RunError
-from workbench.prediction.answering import answers
+from workbench.prediction.answering import answers, device_of
 from workbench.prediction.blending import Forward, Panel, Part, Pixels, Tiling, blended
 from workbench.prediction.ground import Gsd
 from workbench.prediction.metadata import window_metadata
 from workbench.prediction.needs import Read, Source
 from workbench.prediction.result import NODATA, dataset
 from workbench.prediction.sources import AnySource, open_source
-from workbench.prediction.store import Block, Memory, Store
+from workbench.prediction.store import Behind, Block, Memory, Store
 from workbench.prediction.trained import Trained
 from workbench.prediction.units import checked
 
-# Pixels of all windows that go through the model at once: 16 windows of 128 × 128.
-_PIXELS_AT_ONCE = 2**18
+# Pixels of all windows that go through the model at once. On a processor 16 windows of 128 × 128,
+# more are no faster; some ten thousand patches of an accelerator are 80 windows of 224 × 224.
+_PIXELS_AT_ONCE, _PIXELS_ON_ACCELERATOR = 2**18, 2**22
+# Columns that are read together at most to fill a batch: 6 bands of 224 rows are 44 MB.
+_WIDEST = 8192
 # Rows that are finished together: what an interruption costs at most, and a file in a store.
 _BLOCK_ROWS = 1024
 
@@ -83,13 +86,15 @@ class Job:
         Raises:
             BandError: Values are in other units.
             DataError: The source cannot be read.
-            RunError: The model's answers are not finite.
+            RunError: The model's answers are not finite, or a window is too much for its device.
             OutOfSpaceError: The disk is full.
         """
         count, to_left = self.num_classes(), None
         read = checked(self.source, self.trained.needs.bands, self.trained.description.mean)
         windows, total = 0, len(self.tiling.tops) * len(self.tiling.lefts)
-        with ThreadPoolExecutor(1, "workbench-read") as ahead:
+        with (ThreadPoolExecutor(1, "workbench-read") as ahead,
+              ThreadPoolExecutor(1, "workbench-write") as writer):
+            behind = Behind(into, writer)
             for panel, blocks in zip(self.tiling.panels, self.blocks, strict=True):
                 finished = next((at for at, block in enumerate(blocks) if not into.has(block)),
                                 len(blocks))
@@ -101,10 +106,11 @@ class Job:
                 if finished < len(blocks):
                     parts = self._parts(read, panel, to_left, into, first, count, ahead)
                     for block in blocks[finished:]:
-                        for found in _gathered(parts, block, into):
+                        for found in _gathered(parts, block, behind):
                             windows += len(panel.lefts) * found
                             if progress is not None:
                                 progress(windows, total)
+                behind.wait()
                 to_left = blocks
 
     def in_memory(self, progress: Progress | None) -> xr.Dataset:
@@ -154,9 +160,8 @@ class _Carries:
         return self.last[1][:, top - block.top : top - block.top + rows]
 
 
-def _gathered(parts: Iterator[tuple[Part, Found]], block: Block, into: Memory | Store
-              ) -> Iterator[int]:
-    """Gather the strips of a block and keep it; yield 1 for each strip, once it is done."""
+def _gathered(parts: Iterator[tuple[Part, Found]], block: Block, behind: Behind) -> Iterator[int]:
+    """Gather the strips of a block and have it kept; yield 1 for each strip, once it is done."""
     found: list[Found] = []
     carries: list[Pixels] = []
     rows = 0
@@ -166,9 +171,7 @@ def _gathered(parts: Iterator[tuple[Part, Found]], block: Block, into: Memory | 
         carries.append(part.carry)
         rows += part.valid.shape[0]
         if rows == block.bottom - block.top:
-            whole = {name: np.concatenate([one[name] for one in found], axis=1)
-                     for name in found[0]}
-            into.write(block, whole, np.concatenate(carries, axis=1))
+            behind.write(block, found, carries)
         yield 1
 
 
@@ -188,7 +191,8 @@ def prepare(trained: Trained, source: AnySource | Source, options: Options) -> J
     opened = source if isinstance(source, Source) else \
         open_source(source, needs, options.bands, options.gsd)
     window, overlap, batch_size = settings(trained, options)
-    panel = opened.grid.width + window if opened.whole_rows else Tiling.panel
+    panel = opened.grid.width + window if opened.whole_rows else \
+        max(Tiling.panel, min(_WIDEST, window + (batch_size - 1) * (window - overlap)))
     tiling = Tiling(opened.grid.height, opened.grid.width, window, overlap, batch_size, panel)
     date = options.date or opened.date
     metadata = [window_metadata(model, opened.grid, tiling, date) for model in trained.models]
@@ -219,10 +223,20 @@ def settings(trained: Trained, options: Options) -> tuple[int, int, int]:
     if not 0 <= overlap < window:
         raise RecipeError(f"overlap={overlap} is not from 0 to {window - 1}, below the window.")
     if batch_size is None:
-        batch_size = max(1, min(16, _PIXELS_AT_ONCE // window**2))
+        batch_size = _batch_size(window, device_of(trained.models).type)
     if batch_size < 1:
         raise RecipeError(f"batch_size={batch_size} is below 1 window.")
     return window, overlap, batch_size
+
+
+def _batch_size(window: int, device: str) -> int:
+    """Return how many windows go through a model at once, unless the device has too little memory.
+
+    A batch that does not fit is halved (`answering`).
+    """
+    if device == "cpu":
+        return max(1, min(16, _PIXELS_AT_ONCE // window**2))
+    return max(1, min(256, _PIXELS_ON_ACCELERATOR // window**2))
 
 
 def _decided(rows: Part, count: int, *, entropy: bool) -> Found:

@@ -8,24 +8,27 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import xarray as xr
 
 from workbench.assembly import Model
 from workbench.prediction.job import Job, Options, Progress
 from workbench.prediction.needs import PredictionWarning, Source
-from workbench.prediction.store import Store, bytes_a_pixel
+from workbench.prediction.result import NODATA
+from workbench.prediction.store import Store, bytes_a_pixel, known_plan
 from workbench.storage import cache_dir
 
 # Beyond this a result takes more memory than predicting it does.
 _IN_MEMORY_BYTES = 64_000_000
 # Raised whenever blocks mean something else.
-_VERSION = 1
+_VERSION = 2
 
 
 def predicted(job: Job, options: Options, store: str | Path | None,
@@ -40,21 +43,34 @@ def predicted(job: Job, options: Options, store: str | Path | None,
     nbytes = runs * height * width * bytes_a_pixel(job.names)
     if store is None and nbytes <= _IN_MEMORY_BYTES:
         found = job.in_memory(progress)
-        if not (found["class"].values != 255).any():
-            warnings.warn(f"No pixel of {job.source.name} has a value in all bands that the model "
-                          f"needs ({', '.join(job.trained.needs.bands)}): the prediction is all "
-                          "nodata. Do its bands cover the same ground?", PredictionWarning,
-                          stacklevel=4)
+        _warn_of_nothing(job, [found["class"].values])
         return found
     plan = _plan(job, options, known=store is not None)
     folder = Path(store) if store is not None else _folder(job, plan)
+    job, plan = _as_begun(job, plan, folder)
     blocks = [block for panel in job.blocks for block in panel]
     kept = Store(folder, plan, job.names, job.shape, blocks)
     with kept.lock(), _bar(progress) as shown:
         job.run(kept, shown)
+    _warn_of_nothing(job, (kept.read(block, "class") for block in blocks))
     found = job.dataset(kept.arrays)
     found.encoding["source"] = str(kept.folder)
     return found
+
+
+def _warn_of_nothing(job: Job, classes: Iterable[npt.NDArray]) -> None:
+    if not any((part != NODATA).any() for part in classes):
+        warnings.warn(f"No pixel of {job.source.name} has a value in all bands that the model "
+                      f"needs ({', '.join(job.trained.needs.bands)}): the prediction is all "
+                      "nodata. Do its bands cover the same ground?", PredictionWarning,
+                      stacklevel=5)
+
+
+def _as_begun(job: Job, plan: dict[str, Any], folder: Path | None) -> tuple[Job, dict[str, Any]]:
+    """Return the job in the panels of what is in its folder: another device may have begun it."""
+    begun = None if folder is None else known_plan(folder)
+    panel = plan["panel"] if begun is None else begun.get("panel", plan["panel"])
+    return replace(job, tiling=replace(job.tiling, panel=panel)), {**plan, "panel": panel}
 
 
 def _plan(job: Job, options: Options, *, known: bool) -> dict[str, Any]:
@@ -98,7 +114,9 @@ def _folder(job: Job, plan: dict[str, Any]) -> Path | None:
     """Return where the blocks lie by default; None where nobody could find them again."""
     if plan["pixels of the source"] is None or job.trained.identity is None:
         return None
-    key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:12]
+    # How it is cut follows from the device, which may be another one next time.
+    facts = {name: value for name, value in plan.items() if name != "panel"}
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(job.source.name).stem)[:60]
     home = job.trained.folder
     if home is None or not os.access(home, os.W_OK):

@@ -9,6 +9,7 @@ import tempfile
 import weakref
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +64,41 @@ class Memory:
         for name, values in found.items():
             self.arrays[name][:, block.top : block.bottom, block.left : block.right] = values
         self._carries[block] = carry
+
+
+class Behind:
+    """Has finished blocks kept by a thread, one at a time, while the model goes on.
+
+    Memory holds two of them at most: the one that is being written and the one that is next.
+    """
+
+    def __init__(self, into: Memory | Store, writer: Executor) -> None:
+        self.into, self.writer = into, writer
+        self._waiting: Future[None] | None = None
+
+    def write(self, block: Block, found: Sequence[Arrays], carries: Sequence[npt.NDArray]) -> None:
+        """Keep a finished block, given strip by strip, once the one before it is.
+
+        Raises:
+            OutOfSpaceError: The disk was full for the one before it.
+        """
+        self.wait()
+        self._waiting = self.writer.submit(self._keep, block, found, carries)
+
+    def wait(self) -> None:
+        """Wait until all blocks are kept.
+
+        Raises:
+            OutOfSpaceError: The disk is full.
+        """
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.result()
+
+    def _keep(self, block: Block, found: Sequence[Arrays],
+              carries: Sequence[npt.NDArray]) -> None:
+        whole = {name: np.concatenate([one[name] for one in found], axis=1) for name in found[0]}
+        self.into.write(block, whole, np.concatenate(carries, axis=1))
 
 
 class Store:
@@ -136,12 +172,11 @@ class Store:
             ) from error
 
     def _require_plan(self, plan: dict[str, Any]) -> None:
-        path = self.folder / _PLAN
-        if not path.exists():
+        known = known_plan(self.folder)
+        if known is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(path, plan)
+            write_json(self.folder / _PLAN, plan)
             return
-        known = read_json(path)
         differing = [key for key in plan if known.get(key) != plan[key]]
         if differing:
             key = differing[0]
@@ -168,6 +203,12 @@ class Store:
         """Size of the whole prediction."""
         runs, height, width = self.shape
         return runs * height * width * bytes_a_pixel(self.names)
+
+
+def known_plan(folder: Path) -> dict[str, Any] | None:
+    """Return what the blocks of a folder are of; None where none have been begun."""
+    path = folder / _PLAN
+    return read_json(path) if path.exists() else None
 
 
 def bytes_a_pixel(names: Sequence[str]) -> int:
