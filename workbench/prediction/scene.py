@@ -43,10 +43,11 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
             device: str = "auto", progress: Progress | None = None) -> xr.Dataset | Predictions:
     """Predict every pixel of a scene in overlapping windows, blended without a seam.
 
-    Memory does not grow with the scene: it is read in panels of 2048 columns (a file whose pixels
-    lie in full rows: in full rows), strip by strip, while the model is at work. A result above
-    64 MB goes to disk block by block and comes back as arrays that read what is looked at; the
-    same call after an interruption goes on where that stopped. Probabilities of overlapping
+    Memory does not grow with the scene: it is read in panels of 2048 columns, as many more as a
+    large batch needs (a file whose pixels lie in full rows: in full rows), strip by strip, and
+    blocks are written, while the model is at work. A result above 64 MB goes to disk and comes
+    back as arrays that read what is looked at; the same call after an interruption goes on where
+    that stopped. Probabilities of overlapping
     windows are averaged with cosine weights; the outermost quarter of the overlap is thrown away
     (`workbench.prediction.windows`). What is left of a window's edges: `wb.seams`.
 
@@ -69,7 +70,8 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
             Without it, pixels of more than 1.25 times another size than in training are refused.
         window: Side of a window in pixels; by default that of the run's training chips.
         overlap: Pixels that neighbouring windows share; by default a quarter of the window.
-        batch_size: Windows in one pass; by default as many as 16 of 128 × 128.
+        batch_size: Windows in one pass; by default as many as 16 of 128 × 128, on an accelerator
+            80 of 224 × 224. Where its memory is full there are fewer.
         entropy: Also return `entropy`, Shannon's entropy of the class probabilities in nats.
         store: Folder for the finished blocks, whatever the size. By default large predictions of
             files and addresses have one below `predictions` of the run, those of arrays a
@@ -90,7 +92,8 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
         DataError: The file cannot be read, or `store` holds another prediction.
         DownloadError: A server does not answer, or a connection breaks off again and again.
         OutOfSpaceError: The disk has no room for a large prediction.
-        RunError: Several runs have other classes, bands or units, or the same name.
+        RunError: Several runs have other classes, bands or units, or the same name; or a window
+            is too much for the memory of the device.
         RecipeError: `window`, `overlap` or `batch_size` is out of range, or the model needs `date`.
 
     Warns:
