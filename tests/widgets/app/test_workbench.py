@@ -8,6 +8,7 @@ import pytest
 
 import workbench as wb
 from workbench.data import Dataset, Split
+from workbench.errors import DataError, UnknownNameError
 from workbench.fitting import fit
 from workbench.recipe import Recipe, SpectralIndex
 from workbench.widgets import app as module
@@ -23,7 +24,6 @@ def split(tiny_floods: Dataset) -> Split:
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds what another one did, and none starts a process to estimate in."""
     monkeypatch.setattr(module, "_KEPT", {})
-    monkeypatch.setattr("workbench.widgets.picker._KEPT", {})
     monkeypatch.setattr("workbench.widgets.configure.Configure.tell_costs", lambda self: None)
 
 
@@ -151,7 +151,24 @@ def test_closing_leaves_trainings_and_state(split, tmp_path):
     app = Workbench(split, root=tmp_path)
     app._session.queue.add(Recipe(), split)
     app.close()
-    again = module._session(tmp_path.absolute(), "workbench")
+    again, _ = module._session(tmp_path.absolute(), "workbench")
     assert [training.recipe for training in again.queue.waiting] == [Recipe()]
 
 
+def test_a_source_that_is_none_is_refused_before_anything_is_shown(tmp_path):
+    with pytest.raises(DataError, match="a dataset or a split, not a int"):
+        Workbench(5, root=tmp_path)
+    with pytest.raises(UnknownNameError, match="simulated-floods"):
+        Workbench("simulated-flods", root=tmp_path)
+
+
+def test_other_data_that_a_cell_gives_take_the_place_of_those_that_were_open(split, tmp_path):
+    app = Workbench(split, root=tmp_path)
+    app._session.step = "train"
+    app.close()
+    few = split.dataset.select(region=["ghana", "spain"])
+    again = Workbench(few, root=tmp_path)
+    assert again._session.step == "data"
+    assert again.split.dataset.regions == ["ghana", "spain"]
+    again.wait()
+    again.close()

@@ -20,6 +20,8 @@ from workbench.runs import RunList
 from workbench.widgets.app.choosing import DataStep, ModelStep
 from workbench.widgets.app.comparing import CompareStep
 from workbench.widgets.app.header import Header, compare_said, data_said, model_said, train_said
+from workbench.widgets.app.keeping import StateFile
+from workbench.widgets.app.memory import Memory
 from workbench.widgets.app.parts import Step
 from workbench.widgets.app.queue import Training, is_done
 from workbench.widgets.app.rows import Rows, row, waiting_row
@@ -27,47 +29,57 @@ from workbench.widgets.app.session import Session, State
 from workbench.widgets.app.training import TrainStep
 from workbench.widgets.cells import take_the_place
 from workbench.widgets.looks import STYLE
-from workbench.widgets.picker import Source
+from workbench.widgets.picker import Source, find_source
 
 # A look reads what is new in the folders of runs.
 EVERY_S = 1.0
 # What the line below each step, and the script, are made of.
 _TOLD = ("split", "recipe", "chosen", "comparison", "view", "asked")
-_KEPT: dict[str, Session] = {}
+_KEPT: dict[tuple[Path, str], tuple[Session, Memory]] = {}
 
 
 class Workbench:
     """The whole job with the mouse: choose data, make a recipe, train, compare.
 
     Steps may be taken in any order; each goes on from what the others came to. What is done is
-    kept by the kernel: the same cell run again, or a second `wb.Workbench()`, goes on where the
-    first one was, and trainings go on by themselves.
+    kept in the folder of the runs: the same cell run again, also by another kernel, goes on where
+    it was, with what waits to be trained; a second `wb.Workbench()` shows the same. Trainings go on
+    by themselves.
 
     Args:
         source: What the map begins with: a catalogue, a collection or its id, a dataset, a split.
         root: Folder of the runs; those that are there are listed.
-        key: A name under which the kernel keeps what is done; None to start fresh.
+        key: A name under which what is done is kept; None to start fresh and keep nothing.
 
     Attributes:
         box: The widget, to be put beside others.
+
+    Raises:
+        DataError: `source` is none of these.
+        UnknownNameError: No such collection.
     """
 
     def __init__(self, source: Source | str | None = None, *, root: str | Path = "runs",
                  key: str | None = "workbench") -> None:
-        self._session = _session(Path(root).absolute(), key)
-        session = self._session
+        begun = find_source(source)
+        session, self._memory = _session(Path(root).absolute(), key)
+        self._session = session
+        if self._memory:
+            self._memory.recall(begun)
         self._rows = Rows(self._tick, self._drop)
         self._header = Header(self._open)
-        data_key = None if key is None else f"{key}: data"
+        self._data, self._compare = DataStep(session, begun), CompareStep(session, self._rows)
         self._steps: dict[str, Step] = {
-            "data": DataStep(session, source, data_key), "model": ModelStep(session),
-            "train": TrainStep(session, self._rows), "compare": CompareStep(session, self._rows),
+            "data": self._data, "model": ModelStep(session),
+            "train": TrainStep(session, self._rows), "compare": self._compare,
         }  # fmt: skip
+        self._notice = widgets.HTML()
         self._code = widgets.HTML()
         self._code.add_class("wb-script")
         self._code.layout.display = "none"
         self._body = widgets.VBox()
-        self.box = widgets.VBox([widgets.HTML(STYLE), self._header, self._code, self._body])
+        self.box = widgets.VBox([widgets.HTML(STYLE), self._header, self._notice, self._code,
+                                 self._body])
         self.box.add_class("wb-app")
         self._still: DisplayHandle | None = None
         self._lock = threading.RLock()
@@ -75,6 +87,8 @@ class Workbench:
         self._header.observe(self._toggle_code, "code")
         session.observe(self._on_step, "step")
         session.observe(self._on_change, _TOLD)
+        session.observe(self._on_said, "said")
+        self._on_said()
         self._show_step()
         self.refresh()
 
@@ -116,9 +130,16 @@ class Workbench:
         self._still.display(self._bundle(), raw=True)
         threading.Thread(target=self._follow, name="workbench-app", daemon=True).start()
 
+    def wait(self) -> None:
+        """Return when data that are being opened, and the comparison, are there; not trainings."""
+        self._data.wait()
+        self._compare.wait()
+
     def refresh(self) -> None:
         """Launch what may be launched, and show how runs stand."""
         self._session.advance()
+        if self._memory:
+            self._memory.keep()
         with self._lock:
             self._list()
             self._steps[self._session.step].refresh()
@@ -129,6 +150,7 @@ class Workbench:
         self._closed.set()
         self._session.unobserve(self._on_step, "step")
         self._session.unobserve(self._on_change, _TOLD)
+        self._session.unobserve(self._on_said, "said")
         for step in self._steps.values():
             step.close()
         self.box.close()
@@ -163,6 +185,10 @@ class Workbench:
         if change["name"] == "asked":
             self._list()
         self._tell()
+
+    def _on_said(self, change: Any = None) -> None:
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self._session.said)
+        self._notice.value = f'<div class="wb-notice" role="status">{lines}</div>' if lines else ""
 
     def _tick(self, names: tuple[str, ...]) -> None:
         self._session.chosen = names
@@ -206,10 +232,11 @@ class Workbench:
         return {"text/plain": self.code, "text/html": html_card("Workbench", facts, body=script)}
 
 
-def _session(root: Path, key: str | None) -> Session:
-    kept = None if key is None else _KEPT.get(key)
-    if kept is None or kept.queue.root != root:
-        kept = Session(root)
-    if key is not None:
-        _KEPT[key] = kept
-    return kept
+def _session(root: Path, key: str | None) -> tuple[Session, Memory | None]:
+    """Return what is done under a key, from this kernel or as an earlier one left it."""
+    if key is None:
+        return Session(root), None
+    if (root, key) not in _KEPT:
+        session = Session(root)
+        _KEPT[root, key] = session, Memory(session, StateFile(root, key))
+    return _KEPT[root, key]

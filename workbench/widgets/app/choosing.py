@@ -11,23 +11,26 @@ from workbench.widgets.app.parts import Step, hint
 from workbench.widgets.app.script import same
 from workbench.widgets.app.session import Session
 from workbench.widgets.configure import Configure
-from workbench.widgets.picker import Picker, Source, pick
+from workbench.widgets.picker import Picker, Source
 
 
 class DataStep(Step):
     """What exists, and a split made on the map."""
 
-    def __init__(self, session: Session, source: Source | str | None, key: str | None) -> None:
+    def __init__(self, session: Session, source: Source) -> None:
         super().__init__(session, "Continue to the model", "model")
-        self._source, self._key = source, key
+        self._source = source
         self._picker: Picker | None = None
 
     def fill(self) -> widgets.Widget:
-        """Return the map, which is made once."""
+        """Return the map, which is made once and goes on from what is picked."""
         if self._picker is None:
-            self._picker = pick(self._source, key=self._key)
-            self._picker.observe(self._took, "value")
-            self._take(self._picker.value)
+            source, picked = self._source, self.session.picked
+            if picked and isinstance(source, Split):
+                source = picked.plan.source
+            self._picker = Picker(source, picked=picked)
+            self._picker.observe(lambda _: self._take(), "value")
+            self._take()
         return self._picker.box
 
     def ready(self) -> str:
@@ -37,12 +40,22 @@ class DataStep(Step):
                     "regions training shall never see.")
         return ""
 
-    def _took(self, change: Any) -> None:
-        self._take(change["new"])
+    def wait(self) -> None:
+        """Return when what is being opened is open and audited."""
+        if self._picker:
+            self._picker.wait()
 
-    def _take(self, split: Split | None) -> None:
+    def close(self) -> None:
+        """Leave a map whose data are still being opened: another one takes its place."""
+        super().close()
+        if self._picker:
+            self._picker.unobserve_all()
+
+    def _take(self) -> None:
+        assert self._picker is not None
+        self.session.picked = self._picker.picked
         # Shown again, the map makes the same split anew: nothing has changed.
-        known = self.session.split
+        split, known = self._picker.value, self.session.split
         if split is None or known is None or not same(split, known):
             self.session.split = split
         self.tell()

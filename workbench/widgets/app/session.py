@@ -14,6 +14,7 @@ from workbench.runs import Run, RunList, list_runs
 from workbench.runs.folder import RECIPE
 from workbench.widgets.app.queue import Queue, Training
 from workbench.widgets.app.script import script
+from workbench.widgets.picker.plan import Picked
 
 STEPS = ("data", "model", "train", "compare")
 
@@ -40,21 +41,27 @@ class Session(traitlets.HasTraits):
     Attributes:
         step: The step that is open.
         split: What is trained on.
+        picked: How it was made on the map.
+        begun: What the map was begun with.
         recipe: What is trained next.
         chosen: Names of the runs that are watched and compared, in order.
         comparison: The comparison of those that have finished.
         queue: The trainings that were asked for here.
         view: The line that shows the comparison as it is shown.
         asked: How many trainings were asked for.
+        said: What people should know of what is kept.
     """
 
     step = traitlets.Enum(STEPS, "data")
     split = traitlets.Instance(Split, allow_none=True)
+    picked = traitlets.Instance(Picked, allow_none=True)
     recipe = traitlets.Instance(Recipe, ())
     chosen = traitlets.Tuple()
     comparison = traitlets.Instance(Comparison, allow_none=True)
     view = traitlets.Unicode()
     asked = traitlets.Int()
+    said = traitlets.Tuple()
+    begun = ""
 
     def __init__(self, root: Path) -> None:
         super().__init__()

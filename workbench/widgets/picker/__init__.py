@@ -22,13 +22,13 @@ from workbench.widgets.latest import Latest
 from workbench.widgets.picker.browsing import CataloguePage, is_here
 from workbench.widgets.picker.dealing import DatasetPage
 from workbench.widgets.picker.pictures import chip_pictures, thumbnail
-from workbench.widgets.picker.plan import Plan, named
+from workbench.widgets.picker.plan import Picked, Plan, named
 from workbench.widgets.picker.view import PANES, PickerView
 
 Source = Catalog | Collection | Dataset | Split
 _VERDICTS = {"ok": "Audit: nothing found", "note": "Audit: notes only",
              "warning": "Audit: look at this", "error": "Audit: this split is not sound"}
-_KEPT: dict[str, tuple[str | None, Plan | None]] = {}
+_KEPT: dict[str, Picked] = {}
 
 
 def pick(source: Source | str | None = None, *, key: str | None = None) -> Picker:
@@ -48,18 +48,28 @@ def pick(source: Source | str | None = None, *, key: str | None = None) -> Picke
         UnknownNameError: No such collection.
         SplitError: The dataset cannot be split, for example because it has one cluster only.
     """
+    return Picker(find_source(source), key=key)
+
+
+def find_source(source: Source | str | None) -> Source:
+    """Return what a map begins with; see `pick`."""
     if isinstance(source, str):
-        source = open_catalog()[source]
+        return open_catalog()[source]
     if not isinstance(source, Source | None):
         raise DataError(
-            f"wb.pick takes a catalogue, a collection or its id, a dataset or a split, not a "
+            f"A map takes a catalogue, a collection or its id, a dataset or a split, not a "
             f"{type(source).__name__}."
         )
-    return Picker(open_catalog() if source is None else source, key=key)
+    return open_catalog() if source is None else source
 
 
 class Picker(traitlets.HasTraits):
     """A map of what exists, and of how one dataset is split; see `pick`.
+
+    Args:
+        source: What it begins with.
+        key: As for `pick`.
+        picked: What was open before, to go on from; without it what is kept under `key`.
 
     Attributes:
         value: The split; None as long as no dataset is open.
@@ -68,7 +78,8 @@ class Picker(traitlets.HasTraits):
 
     value = traitlets.Instance(Split, allow_none=True)
 
-    def __init__(self, source: Source, *, key: str | None = None) -> None:
+    def __init__(self, source: Source, *, key: str | None = None,
+                 picked: Picked | None = None) -> None:
         super().__init__()
         self._key, self._source = key, source
         self._still: DisplayHandle | None = None
@@ -82,7 +93,14 @@ class Picker(traitlets.HasTraits):
         inner.add_class("wb-pick")
         self.box = widgets.Box([inner])
         self.box.add_class("wb-pick-frame")
-        self._begin()
+        self._begin(picked or _KEPT.get(key or ""))
+
+    @property
+    def picked(self) -> Picked | None:
+        """What is open; None as long as no dataset is."""
+        if self._deal is None:
+            return None
+        return Picked(self.collection.id if self.collection else None, self._deal.plan)
 
     @property
     def collection(self) -> Collection | None:
@@ -103,7 +121,7 @@ class Picker(traitlets.HasTraits):
             return f'wb.load("{self.collection.id}")' if self.collection else "wb.open_catalog()"
         shell = get_ipython()
         name = named(self._deal.plan.source, shell.user_ns if shell else {},
-                     whole=self._catalogue is not None)
+                     whole=self.collection is not None)
         return self._deal.plan.code(name)
 
     def show(self) -> None:
@@ -127,22 +145,21 @@ class Picker(traitlets.HasTraits):
     def __repr__(self) -> str:
         return self.code if self.value is None else f"{self.value!r}\n{self.code}"
 
-    def _begin(self) -> None:
-        name, kept = _KEPT.get(self._key, (None, None)) if self._key else (None, None)
+    def _begin(self, kept: Picked | None) -> None:
         source = self._source
         if isinstance(source, Dataset | Split):
             plan = Plan.of(source)
             if (kept is not None and isinstance(source, Dataset)
-                    and kept.source.layout_hash == source.layout_hash):
-                plan = dataclasses.replace(kept, source=plan.source)
-            info = plan.source.info
-            self._deal_out(plan, info.name + (" (simulated)" if info.simulated else ""))
+                    and kept.plan.source.layout_hash == source.layout_hash):
+                plan = dataclasses.replace(kept.plan, source=plan.source)
+            self._deal_out(plan, _title(plan.source))
             return
         catalog = source if isinstance(source, Catalog) else Catalog({source.id: source})
         self._catalogue = CataloguePage(catalog, self._view)
-        if kept is not None and name is not None and name in catalog:
-            self._catalogue.chosen = catalog[name]
-            self._deal_out(kept, catalog[name].shown_title)
+        if kept is not None and (kept.collection is None or kept.collection in catalog):
+            self._catalogue.chosen = catalog[kept.collection] if kept.collection else None
+            self._deal_out(kept.plan, self._catalogue.chosen.shown_title
+                           if self._catalogue.chosen else _title(kept.plan.source))
             return
         self._catalogue.show()
         if isinstance(source, Collection):
@@ -161,9 +178,8 @@ class Picker(traitlets.HasTraits):
         self.value = self._deal.plan.split
         self._view.page = {**self._view.page, "code": self.code}
         self._view.audit = {"state": "busy", "title": "Looking for leaks and odd data …"}
-        if self._key:
-            name = self.collection.id if self.collection else None
-            _KEPT[self._key] = (name, self._deal.plan)
+        if self._key and self.picked:
+            _KEPT[self._key] = self.picked
         self._auditor.ask(self.value)
 
     def _audit(self, split: Split) -> None:
@@ -205,6 +221,8 @@ class Picker(traitlets.HasTraits):
                 progress(0, collection.chips or 0)
             dataset = load(collection, progress=progress)
             if whole:
+                if self._catalogue:  # another card may have been opened meanwhile
+                    self._catalogue.chosen = collection
                 self._deal_out(Plan.of(dataset), collection.shown_title)
             elif self._catalogue:
                 chip = telling_chips(dataset, 1)[0]
@@ -274,6 +292,10 @@ class Picker(traitlets.HasTraits):
 
     def _ipython_display_(self) -> None:
         self.show()
+
+
+def _title(dataset: Dataset) -> str:
+    return dataset.info.name + (" (simulated)" if dataset.info.simulated else "")
 
 
 def _picture(source: Source) -> Picture:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any, NamedTuple
 
 from workbench.catalog import open_catalog
 from workbench.data import Dataset, Split
@@ -132,13 +133,44 @@ class Plan:
         kept = "" if self.within is None else f".select(within={self.within!r})"
         return f"split = {name}{drawn}{kept}.split({', '.join(shown)})"
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, all but the dataset."""
+        return {"areas": [list(entry) for entry in self.areas], "given": dict(self.given),
+                "rule": self.rule.to_json(), "within": self.within}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], source: Dataset) -> Plan:
+        """Return the plan that `to_json` wrote, for its dataset."""
+        within = data["within"]
+        return Plan(source, tuple((name, _area(area)) for name, area in data["areas"]),
+                    dict(data["given"]), SplitRule.from_json(data["rule"]),
+                    None if within is None else _area(within))
+
     def _lists(self) -> dict[str, list[str]]:
         return {argument: [region for region, own in self.given.items() if own == part]
                 for part, argument in _ARGUMENTS.items()}
 
 
+class Picked(NamedTuple):
+    """What is open on a map: a plan, and the collection that its chips were opened from.
+
+    Attributes:
+        collection: Its id; None where a dataset was given.
+        plan: What is made of it.
+    """
+
+    collection: str | None
+    plan: Plan
+
+
 def _bare(rule: SplitRule) -> SplitRule:
     return dataclasses.replace(rule, train=(), val=(), test=())
+
+
+def _area(data: Sequence[Any]) -> Area:
+    """Return a drawn area as the map gave it: a box, or a list of corners."""
+    corners = [tuple(entry) if isinstance(entry, list) else entry for entry in data]
+    return corners if isinstance(corners[0], tuple) else tuple(corners)
 
 
 def named(source: Dataset, variables: Mapping[str, object], *, whole: bool) -> str:
