@@ -35,11 +35,11 @@ def found(split, *levels):
         Finding(level, f"something {number} is the matter with some chips", ids[: number + 1],
                 "do something about it", f"check {number}")
         for number, level in enumerate(levels)
-    ))
+    ), split)
 
 
 def test_a_chip_carries_its_part_and_its_worst_finding(split):
-    table = audit.data(split, audit=found(split, "error", "warning", "note", "ok"))
+    table = audit.data(found(split, "error", "warning", "note", "ok"))
     chips = table.chips
     assert chips["part"].value_counts().to_dict() == {
         part: len(ids) for part, ids in split.parts.items()}
@@ -64,7 +64,7 @@ def test_each_place_has_a_map_and_regions_side_by_side_share_one(split):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("count", [0, 1, 10])
 def test_every_finding_can_be_read_beside_the_map(split, count, theme):
-    table = audit.data(split, audit=found(split, *["error"] * count, "ok"))
+    table = audit.data(found(split, *["error"] * count, "ok"))
     figure = render(PLOTS["audit"], table, theme=theme)
     told = words(figure)
     assert all(f"check {number}" in told for number in range(count))
@@ -80,7 +80,7 @@ def test_every_finding_can_be_read_beside_the_map(split, count, theme):
 
 
 def test_beyond_what_can_be_read_the_rest_is_counted(split):
-    table = audit.data(split, audit=found(split, *["note"] * 17))
+    table = audit.data(found(split, *["note"] * 17))
     assert "and 3 more: split.audit() lists all" in words(render(PLOTS["audit"], table))
 
 
@@ -109,6 +109,11 @@ def test_many_places_are_dots_on_one_map_of_the_world(split):
     assert f"{len(far.dataset)} regions" in words(plot(far, "audit"))
 
 
-def test_an_audit_alone_has_no_map(split):
-    with pytest.raises(DataError, match="is drawn from its split, not from Audit"):
-        plot(split.audit(), "audit")
+def test_an_audit_alone_is_drawn_as_its_split_is_and_nothing_else_is(split):
+    report = split.audit()
+    table, same = audit.data(report), audit.data(split)
+    assert table.chips["part"].equals(same.chips["part"])
+    assert [str(finding) for finding in table.findings] == list(map(str, same.findings))
+    assert words(plot(report)) == words(plot(split, "audit"))
+    with pytest.raises(DataError, match="is drawn of a split, not of Dataset"):
+        plot(split.dataset, "audit")

@@ -18,9 +18,15 @@ _HEADER = ("level", "check", "what", "chips")
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Audit:
-    """All findings, worst first."""
+    """All findings, worst first.
+
+    Attributes:
+        findings: What was found.
+        split: What was checked.
+    """
 
     findings: tuple[Finding, ...]
+    split: Split
 
     @property
     def worst(self) -> Level:
@@ -68,4 +74,4 @@ def audit_split(split: Split, statistics: NamedStatistics | None = None) -> Audi
         for finding in look(evidence)
     ]
     findings.sort(key=lambda finding: -LEVELS.index(finding.level))
-    return Audit(tuple(findings))
+    return Audit(tuple(findings), split)

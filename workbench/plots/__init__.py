@@ -75,7 +75,7 @@ def _suiting(source: Any) -> Plot:
             return chosen
     raise DataError(
         f"plot() knows no picture for {type(source).__name__}; it draws runs, lists of runs, "
-        "scores, comparisons, datasets, splits, predictions and recipes. Kinds: "
+        "scores, comparisons, datasets, splits, audits, predictions and recipes. Kinds: "
         f"{', '.join(PLOTS)}."
     )
 

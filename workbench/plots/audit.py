@@ -51,17 +51,17 @@ class AuditTable:
     right: tuple[str, ...]
 
 
-def data(source: Split, *, audit: Audit | None = None) -> AuditTable:
+def data(source: Split | Audit) -> AuditTable:
     """Return the chips of a split with their place, part and worst finding.
 
     Args:
-        source: A split.
-        audit: What `source.audit()` returned, if it was asked before.
+        source: An audit, or a split, which is audited first.
     """
-    if not isinstance(source, Split):
-        raise DataError(f"An audit is drawn from its split, not from {type(source).__name__}: "
-                        'wb.plot(split, "audit", audit=audit).')
-    audit = audit or source.audit()
+    if not isinstance(source, Split | Audit):
+        raise DataError(f"An audit is drawn of a split, not of {type(source).__name__}: "
+                        "wb.plot(split.audit()).")
+    audit = source.audit() if isinstance(source, Split) else source
+    source = audit.split
     bad = tuple(finding for finding in audit.findings if finding.level != "ok")
     chips = pd.DataFrame(source.dataset.chips[["region"]])
     part = {chip: name for name, ids in source.parts.items() for chip in ids}
@@ -298,4 +298,4 @@ def _size(table: AuditTable) -> tuple[float, float]:
     return 10.6, max(_map_height(table), 0.35 + _LINE * len(_lines(table)))
 
 
-PLOTS.add("audit", Plot(data, draw, _size, lambda _: False))
+PLOTS.add("audit", Plot(data, draw, _size, lambda source: isinstance(source, Audit)))
