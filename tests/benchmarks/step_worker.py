@@ -106,7 +106,8 @@ def main() -> None:
     if not case["peer"]:
         from workbench.models.arithmetic import quick_float32 as arithmetic
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=1e-5)
+    # As the trainer of either library makes it.
+    optimizer = torch.optim.AdamW(weights, lr=1e-5, fused=not case["peer"])
     image = torch.randn(BATCH, len(BANDS), SIDE, SIDE)
     mask = torch.randint(0, CLASSES, (BATCH, SIDE, SIDE))
     forget_peak()
