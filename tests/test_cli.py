@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -14,7 +15,9 @@ from typer.testing import CliRunner
 import workbench as wb
 from workbench import cli
 from workbench.cli._recipe import assignments, make_recipe
+from workbench.cli.predicting import _Overall
 from workbench.errors import DataError, RecipeError
+from workbench.prediction import scene as scene_module
 from workbench.runs import control
 from workbench.runs.lock import writing
 
@@ -257,6 +260,77 @@ def test_predict_writes_a_raster_on_the_same_grid(two_runs, tiny_folder, tmp_pat
         )
         assert set(np.unique(water.read(1))) <= {0, 1, 255}
     assert (tmp_path / "water_probability.tif").exists()
+
+
+@pytest.fixture
+def two_scenes(tiny_folder, tmp_path):
+    """Two scenes whose bands are named."""
+    paths = []
+    for name in ("spain_0", "ghana_1"):
+        paths.append(shutil.copy(tiny_folder / f"{name}_S2.tif", tmp_path / f"{name}.tif"))
+        with rasterio.open(paths[-1], "r+") as file:
+            file.descriptions = BANDS.split(",")
+    return [str(path) for path in paths]
+
+
+def test_several_runs_predict_several_scenes_and_what_is_there_is_left(
+        two_runs, two_scenes, tmp_path, monkeypatch):
+    folders = [str(two_runs[0] / name) for name in ("probe", "unet-scratch")]
+    command = ("predict", *folders, *two_scenes, "--output", str(tmp_path / "maps"))
+    names = ["ghana_1_probe.tif", "ghana_1_unet-scratch.tif", "spain_0_probe.tif",
+             "spain_0_unet-scratch.tif"]
+    assert run(*command).count("wrote ") == 4
+    files = sorted((tmp_path / "maps").iterdir())
+    assert [file.name for file in files] == names
+    for file in files:
+        scene, name = file.stem.rsplit("_", 1)
+        alone = wb.predict(wb.open_run(two_runs[0] / name), tmp_path / f"{scene}.tif")
+        with rasterio.open(file) as written:
+            np.testing.assert_array_equal(written.read(1), alone["class"])
+    asked = []
+    predicted = scene_module.predicted
+    monkeypatch.setattr(scene_module, "predicted", lambda job, *rest: (
+        asked.append(job.source.name), predicted(job, *rest))[1])
+    assert run(*command).count("is there already") == 4
+    files[1].unlink()
+    shown = run(*command)
+    assert shown.count("is there already") == 2
+    assert asked == [two_scenes[1]], "only what lacks a file is predicted again"
+    run(*command, "--overlap", "4")
+    assert len(asked) == 3, "other options are another prediction"
+    with rasterio.open(two_scenes[0], "r+") as file:
+        file.write(file.read() // 2)
+    assert run(*command, "--overlap", "4").count("is there already") == 2
+    assert asked[3:] == [two_scenes[0]], "the pixels have changed"
+
+
+def test_what_cannot_be_predicted_is_said_before_anything_is(
+        two_runs, two_scenes, tmp_path, monkeypatch):
+    probe, output = str(two_runs[0] / "probe"), str(tmp_path / "maps")
+
+    def refused(match: str, *arguments: str) -> None:
+        with pytest.raises(wb.errors.WorkbenchError, match=match):
+            run("predict", *arguments)
+
+    refused("no run folder", "nowhere", two_scenes[0])
+    refused("no scene among", probe)
+    refused("not a run folder", probe, str(tmp_path), two_scenes[0])
+    refused("is one file, and 1 × 2", probe, *two_scenes, "--output", "water.tif")
+    (tmp_path / "other").mkdir()
+    same = shutil.copy(two_scenes[0], tmp_path / "other" / "spain_0.tif")
+    refused("Two predictions would be written to", probe, two_scenes[0], str(same))
+    refused(r"nowhere\.tif", probe, two_scenes[0], str(tmp_path / "nowhere.tif"), "-o", output)
+    assert not (tmp_path / "maps").exists()
+
+
+def test_the_time_left_is_that_of_all_scenes():
+    shown = []
+    progress = _Overall(lambda *numbers: shown.append(numbers))
+    progress.expect([10, 30])
+    progress(10, 10)
+    progress.next()
+    progress(15, 30)
+    assert shown == [(10, 40), (25, 40)]
 
 
 def test_an_ended_run_is_watched_to_its_end_and_cannot_be_paused(two_runs, monkeypatch, capsys):

@@ -14,7 +14,11 @@ from tests.prediction.conftest import BANDS, stored_scene, write_scene
 from tests.prediction.test_scene import MODEL, Convolutions
 from workbench.data import Dataset
 from workbench.errors import DataError, RecipeError
-from workbench.prediction import Predictions, predict
+from workbench.prediction import Predictions, predict, to_cog
+from workbench.prediction.cog import cog_stamp
+from workbench.recipe import SpectralIndex
+from workbench.runs import Run
+from workbench.training import train
 
 ScenePath = Callable[..., Path]
 
@@ -39,6 +43,40 @@ def test_a_list_is_a_mapping_that_predicts_what_is_looked_up(paths: list[Path]) 
     assert "a.tif" in repr(found)
     with pytest.raises(KeyError, match="No source named 'c'"):
         found["c"]
+
+
+def test_what_sources_take_is_told_before_anything_is_predicted(
+        paths: list[Path], tmp_path: Path) -> None:
+    found = predict(MODEL, paths, window=20, overlap=10)
+    assert [one.windows for one in found.planned().values()] == [3 * 4] * 2
+    assert {one.stamp for one in found.planned().values()} == {None}, "a model may change"
+    with pytest.raises(DataError, match=r"nowhere\.tif"):
+        predict(MODEL, [*paths, tmp_path / "nowhere.tif"]).planned()
+
+
+def test_the_stamp_of_a_prediction_follows_from_pixels_weights_and_options(
+        paths: list[Path], tiny_floods: Dataset, tmp_path: Path) -> None:
+    for _ in train(SpectralIndex(), tiny_floods.select(region="spain").split(), tmp_path / "ndwi",
+                   device="cpu"):
+        pass
+    run = Run(tmp_path / "ndwi")
+
+    def stamp(**options: object) -> str | None:
+        return predict(run, paths, window=20, bands=BANDS, **options).planned()[  # type: ignore
+            str(paths[0])].stamp
+
+    usual = stamp(batch_size=3)
+    assert usual is not None
+    found = predict(run, paths, window=20, bands=BANDS)[str(paths[0])]
+    assert found.attrs["stamp"] == usual == stamp()
+    stored = predict(run, paths, window=20, bands=BANDS, store=tmp_path / "store")
+    assert stored[str(paths[0])].attrs["stamp"] == usual
+    assert cog_stamp(to_cog(found, tmp_path / "water.tif", probability=True)) == usual
+    assert cog_stamp(tmp_path / "water_probability.tif") == usual
+    assert cog_stamp(paths[0]) is cog_stamp(tmp_path / "nowhere.tif") is None
+    assert len({usual, stamp(overlap=2), stamp(entropy=True), stamp(scale=1.0)}) == 4
+    write_scene(paths[0], stored_scene(seed=9))
+    assert stamp() != usual
 
 
 def test_sources_are_named_by_a_mapping_by_arrays_or_by_number(paths: list[Path]) -> None:

@@ -17,6 +17,7 @@ import workbench.cli.estimating
 import workbench.cli.studying
 import workbench.cli.steering
 import workbench.cli.results
+import workbench.cli.predicting
 import workbench.cli.machine  # noqa: F401
 # isort: on
 

@@ -1,10 +1,9 @@
-"""workbench evaluate, predict, compare and runs: what looks at what was trained."""
+"""workbench evaluate, compare and runs: what looks at what was trained."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated
 
 import typer
 
@@ -32,78 +31,6 @@ def evaluate(run: RunFolder, by: By = "region", csv: Csv = None, device: Device 
     print(scores if by == "region" else formatted(table).to_string(index=False))
     if csv:
         write_csv(table, csv)
-
-
-@app.command(
-    epilog=examples(
-        "workbench predict runs/lora scene.tif",
-        "workbench predict runs/lora scene.tif --output water.tif --polygons",
-        "workbench predict runs/lora https://example.org/scene.tif --gsd training",
-    )
-)
-def predict(
-    run: RunFolder,
-    scene: Annotated[
-        str, typer.Argument(help="A GeoTIFF, COG or VRT in the units of the training data, or "
-                                 "its http(s) address.")
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Where to; <scene>_<run>.tif if not given."),
-    ] = None,
-    bands: Annotated[
-        str | None, typer.Option(help="Bands of the scene in order, if it does not name them.")
-    ] = None,
-    scale: Annotated[
-        float | None, typer.Option(help="Other than the training data's: 1 for reflectance.")
-    ] = None,
-    date: Annotated[
-        str | None, typer.Option(help="Of the scene, 2018-03-14; for models told the time.")
-    ] = None,
-    gsd: Annotated[
-        str | None,
-        typer.Option(help="training or metres: resample to it; source: pixels as they are."),
-    ] = None,
-    window: Annotated[int | None, typer.Option(help="Side of a window in pixels.")] = None,
-    overlap: Annotated[int | None, typer.Option(help="Pixels that windows share.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Windows in one pass.")] = None,
-    probability: Annotated[
-        bool, typer.Option("--probability", help="Also write <output>_probability.tif.")
-    ] = False,
-    polygons: Annotated[
-        bool, typer.Option("--polygons", help="Also write <output>.gpkg.")
-    ] = False,
-    store: Annotated[
-        Path | None,
-        typer.Option(help="Folder of finished blocks, from which the same command goes on; "
-                          "large scenes have one in the run's folder."),
-    ] = None,
-    device: Device = "auto",
-) -> None:
-    """Predict a scene of any size into a Cloud Optimized GeoTIFF on the same grid.
-
-    An interrupted command goes on where it stopped when it is given again.
-    """
-    opened = wb.open_run(run)
-    stem = Path(urlsplit(scene).path).stem
-    path = output or Path(f"{stem}_{opened.name}.tif")
-    with progress_bar("predicting") as progress:
-        prediction = wb.predict(
-            opened, scene, bands=bands.split(",") if bands else None, scale=scale, date=date,
-            gsd=_gsd(gsd), window=window, overlap=overlap, batch_size=batch_size, store=store,
-            device=device, progress=progress,
-        )  # fmt: skip
-    wb.to_cog(prediction, path, probability=probability)
-    print(f"wrote {path}")
-    if polygons:
-        print(f"wrote {wb.to_polygons(prediction, path.with_suffix('.gpkg'))}")
-
-
-def _gsd(text: str | None) -> Any:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text  # a word, which predict knows
 
 
 @app.command(

@@ -57,6 +57,15 @@ def to_cog(prediction: xr.Dataset, path: str | Path, *, probability: bool = Fals
     return path
 
 
+def cog_stamp(path: Path) -> str | None:
+    """Return the stamp of the prediction that a GeoTIFF was written from, None without one."""
+    try:
+        with rasterio.open(path) as file:
+            return file.tags().get("stamp")
+    except RasterioError:
+        return None
+
+
 def _write(prediction: xr.Dataset, name: str, path: Path, *, nodata: float,
            overviews: str) -> None:
     variable = prediction[name].transpose("y", "x")

@@ -58,6 +58,7 @@ class Job:
     tiling: Tiling
     forward: Forward
     entropy: bool
+    stamp: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,6 +69,11 @@ class Job:
     def shape(self) -> tuple[int, int, int]:
         """Runs, rows and columns."""
         return len(self.trained.models), self.tiling.height, self.tiling.width
+
+    @property
+    def num_windows(self) -> int:
+        """How many windows it takes."""
+        return len(self.tiling.tops) * len(self.tiling.lefts)
 
     @property
     def blocks(self) -> list[list[Block]]:
@@ -91,7 +97,7 @@ class Job:
         """
         count, to_left = self.num_classes(), None
         read = checked(self.source, self.trained.needs.bands, self.trained.description.mean)
-        windows, total = 0, len(self.tiling.tops) * len(self.tiling.lefts)
+        windows, total = 0, self.num_windows
         with (ThreadPoolExecutor(1, "workbench-read") as ahead,
               ThreadPoolExecutor(1, "workbench-write") as writer):
             behind = Behind(into, writer)
@@ -128,8 +134,9 @@ class Job:
 
     def dataset(self, arrays: dict[str, Any]) -> xr.Dataset:
         """Return arrays ``(run, y, x)`` by name on the grid of the source."""
+        stamp = {} if self.stamp is None else {"stamp": self.stamp}
         facts = {**self.trained.facts, "source": self.source.name, "window": self.tiling.window,
-                 "overlap": self.tiling.overlap, **(self.source.facts or {})}
+                 "overlap": self.tiling.overlap, **(self.source.facts or {}), **stamp}
         return dataset(arrays, self.source.grid, self.trained.description.classes,
                        self.trained.names, facts)
 

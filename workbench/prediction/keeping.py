@@ -20,6 +20,7 @@ import xarray as xr
 
 from workbench.assembly import Model
 from workbench.prediction.job import Job, Options, Progress
+from workbench.prediction.many import Planned
 from workbench.prediction.needs import PredictionWarning, Source
 from workbench.prediction.result import NODATA
 from workbench.prediction.store import Store, bytes_a_pixel, known_plan
@@ -39,6 +40,7 @@ def predicted(job: Job, options: Options, store: str | Path | None,
         DataError: The store holds another prediction.
         OutOfSpaceError: The disk has no room.
     """
+    job = replace(job, stamp=planned(job, options).stamp)
     runs, height, width = job.shape
     nbytes = runs * height * width * bytes_a_pixel(job.names)
     if store is None and nbytes <= _IN_MEMORY_BYTES:
@@ -56,6 +58,12 @@ def predicted(job: Job, options: Options, store: str | Path | None,
     found = job.dataset(kept.arrays)
     found.encoding["source"] = str(kept.folder)
     return found
+
+
+def planned(job: Job, options: Options) -> Planned:
+    """Return what a prediction takes; no pixel is read."""
+    known = job.source.stamp is not None and job.trained.identity is not None
+    return Planned(job.num_windows, _key(_plan(job, options, known=True)) if known else None)
 
 
 def _warn_of_nothing(job: Job, classes: Iterable[npt.NDArray]) -> None:
@@ -114,14 +122,17 @@ def _folder(job: Job, plan: dict[str, Any]) -> Path | None:
     """Return where the blocks lie by default; None where nobody could find them again."""
     if plan["pixels of the source"] is None or job.trained.identity is None:
         return None
-    # How it is cut follows from the device, which may be another one next time.
-    facts = {name: value for name, value in plan.items() if name != "panel"}
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(job.source.name).stem)[:60]
     home = job.trained.folder
     if home is None or not os.access(home, os.W_OK):
         home = cache_dir()
-    return home / "predictions" / "scenes" / f"{name}-{key}"
+    return home / "predictions" / "scenes" / f"{name}-{_key(plan)}"
+
+
+def _key(plan: dict[str, Any]) -> str:
+    # How it is cut follows from the device, which may be another one next time.
+    facts = {name: value for name, value in plan.items() if name != "panel"}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import xarray as xr
 
@@ -11,16 +12,38 @@ from workbench.errors import DataError, unknown_name
 from workbench.prediction.sources import AnySource
 
 
+class Planned(NamedTuple):
+    """What a prediction takes.
+
+    Attributes:
+        windows: How many there are.
+        stamp: What changes when its pixels would: source, weights or options. It is the attribute
+            `stamp` of the prediction and a tag of its GeoTIFF; None where nobody can tell.
+    """
+
+    windows: int
+    stamp: str | None
+
+
 class Predictions(Mapping[str, xr.Dataset]):
     """A mapping of name to prediction; what is looked up is predicted then, and not kept.
 
     Args:
         makers: What predicts each source.
+        planners: What opens each source and says what its prediction takes.
         what: What the sources are, for people.
     """
 
-    def __init__(self, makers: Mapping[str, Callable[[], xr.Dataset]], what: str) -> None:
-        self._makers, self._what = dict(makers), what
+    def __init__(self, makers: Mapping[str, Callable[[], xr.Dataset]],
+                 planners: Mapping[str, Callable[[], Planned]], what: str) -> None:
+        self._makers, self._planners, self._what = dict(makers), dict(planners), what
+
+    def planned(self) -> dict[str, Planned]:
+        """Open every source and return what each prediction takes; nothing is predicted.
+
+        What cannot be predicted is so told before anything is; see `wb.predict` for the errors.
+        """
+        return {name: plan() for name, plan in self._planners.items()}
 
     def __getitem__(self, name: str) -> xr.Dataset:
         if name not in self._makers:

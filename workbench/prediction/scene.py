@@ -16,9 +16,9 @@ from workbench.assembly import Model
 from workbench.errors import DataError, RecipeError
 from workbench.prediction.chips import chip_source
 from workbench.prediction.ground import Gsd
-from workbench.prediction.job import Options, Progress, prepare
-from workbench.prediction.keeping import predicted
-from workbench.prediction.many import Predictions, source_names
+from workbench.prediction.job import Job, Options, Progress, prepare
+from workbench.prediction.keeping import planned, predicted
+from workbench.prediction.many import Planned, Predictions, source_names
 from workbench.prediction.result import NODATA
 from workbench.prediction.sources import AnySource
 from workbench.prediction.trained import open_trained
@@ -103,28 +103,41 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
     options = Options(bands, scale, date, gsd, window, overlap, batch_size, entropy)
     trained = open_trained(run, device)
 
+    def opened(one: AnySource) -> Job:
+        return prepare(trained, one, options)
+
     def scene(one: AnySource, store: str | Path | None = store) -> xr.Dataset:
-        return predicted(prepare(trained, one, options), options, store, progress)
+        return predicted(opened(one), options, store, progress)
 
     if isinstance(source, data.Dataset):
         if bands is not None or scale is not None:
             raise RecipeError("Chips say their bands and units themselves; leave out bands= and "
                               "scale=, which are for rasters and arrays.")
 
-        def chip(name: str) -> xr.Dataset:
-            opened = chip_source(source, name, trained.needs, gsd)
-            return predicted(prepare(trained, opened, options), options, _below(store, name),
-                             progress)
+        def opened_chip(name: str) -> Job:
+            return prepare(trained, chip_source(source, name, trained.needs, gsd), options)
 
-        return Predictions({name: partial(chip, name) for name in source}, source.info.name)
+        def chip(name: str) -> xr.Dataset:
+            return predicted(opened_chip(name), options, _below(store, name), progress)
+
+        def plan_chip(name: str) -> Planned:
+            return planned(opened_chip(name), options)
+
+        return Predictions({name: partial(chip, name) for name in source},
+                           {name: partial(plan_chip, name) for name in source}, source.info.name)
     if isinstance(source, data.Split):
         raise DataError("A split has several parts; predict one: split.test, split.held_out.")
     if isinstance(source, (str, Path, xr.DataArray, xr.Dataset)) \
             or not isinstance(source, Iterable):
         return scene(source)
+
+    def plan(one: AnySource) -> Planned:
+        return planned(opened(one), options)
+
     named = source_names(source)
-    return Predictions({name: partial(scene, one, _below(store, name))
-                        for name, one in named.items()}, f"{len(named)} sources")
+    return Predictions(
+        {name: partial(scene, one, _below(store, name)) for name, one in named.items()},
+        {name: partial(plan, one) for name, one in named.items()}, f"{len(named)} sources")
 
 
 def _below(store: str | Path | None, name: str) -> Path | None:
