@@ -85,7 +85,7 @@ def test_weights_in_a_second_type_follow_the_first_and_go_when_training_is_over(
         assert not torch.equal(before, changed)
     assert not any("cast" in name for name in model.state_dict())
     model.eval()
-    assert layer._cast == (None, [])
+    assert layer._cast == (None, [], None)
 
 
 def test_dropout_drops_its_share_and_backward_drops_the_same() -> None:

@@ -33,12 +33,12 @@ class LeanLinear(lora.Linear):
     every step. Results agree to rounding; without gradients, and compiled, it is peft's own.
     """
 
-    _cast: tuple[object, list[Tensor | None]] = (None, [])
+    _cast: tuple[object, list[Tensor | None], object] = (None, [], None)
 
     def train(self, mode: bool = True) -> LeanLinear:
         """Train or evaluate; only training keeps weights in a second type."""
         if not mode:
-            self._cast = (None, [])
+            self._cast = (None, [], None)
         return super().train(mode)
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -64,10 +64,12 @@ class LeanLinear(lora.Linear):
         """Return the base layer's weight and bias in a type, cast anew only when they changed."""
         base: Any = self.base_layer
         both = (base.weight, base.bias)
-        state = [(entry.data_ptr(), entry._version) for entry in both if entry is not None]
-        if self._cast[0] != (dtype, state):
+        state = (dtype, *((id(entry), entry._version, entry.device)
+                          for entry in both if entry is not None))  # fmt: skip
+        if self._cast[0] != state:
             cast = [entry if entry is None else entry.detach().to(dtype) for entry in both]
-            self._cast = ((dtype, state), cast)
+            # With what it was cast from, so that no other tensor can have its identity.
+            self._cast = (state, cast, both)
         return self._cast[1]
 
 
