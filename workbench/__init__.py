@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         ViTAdapter,
     )
     from workbench.plots import plot
-    from workbench.prediction import predict, seams, to_cog, to_polygons
+    from workbench.prediction import predict, scene_view, seams, to_cog, to_polygons
     from workbench.recipe import Recipe, SpectralIndex, baselines
     from workbench.runs import Run, list_runs, open_run
     from workbench.runs.studies import Study, open_study
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from workbench.widgets.dashboard import dashboard
     from workbench.widgets.labeller import label
     from workbench.widgets.picker import pick
+    from workbench.widgets.scene_map import scene_map
 
 # fmt: off
 _NAMES = {
@@ -90,7 +91,7 @@ _NAMES = {
     "workbench.evaluation": ("evaluate", "Scores", "compare", "Comparison"),
     "workbench.evaluation.chipmap": ("chip_map",),
     "workbench.evaluation.maps": ("error_map", "disagreement_map", "confidence_map"),
-    "workbench.prediction": ("predict", "seams", "to_cog", "to_polygons"),
+    "workbench.prediction": ("predict", "scene_view", "seams", "to_cog", "to_polygons"),
     "workbench.plots": ("plot",),
     "workbench.widgets.comparing": ("compare_map",),
     "workbench.widgets.app": ("Workbench",),
@@ -98,6 +99,7 @@ _NAMES = {
     "workbench.widgets.dashboard": ("dashboard",),
     "workbench.widgets.labeller": ("label",),
     "workbench.widgets.picker": ("pick",),
+    "workbench.widgets.scene_map": ("scene_map",),
     "workbench.checkup": ("doctor",),
     "workbench.training.features": ("clear_features",),
 }
@@ -117,8 +119,8 @@ __all__ = [
     "import_terratorch",
     "evaluate", "Scores", "compare", "Comparison",
     "chip_map", "error_map", "disagreement_map", "confidence_map",
-    "predict", "seams", "to_cog", "to_polygons", "plot", "compare_map", "configure", "dashboard",
-    "Workbench",
+    "predict", "seams", "to_cog", "to_polygons", "plot", "scene_view", "scene_map", "compare_map",
+    "configure", "dashboard", "Workbench",
     "doctor", "clear_features", "errors",
 ]  # fmt: skip
 

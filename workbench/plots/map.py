@@ -142,8 +142,9 @@ def _size(table: MapTable) -> tuple[float, float]:
 
 
 def suits(source: Any) -> bool:
-    """What `wb.predict` returns; a chip's ground, which has an image too, has its own plot."""
-    return isinstance(source, xr.Dataset) and "class" in source and "image" not in source
+    """What `wb.predict` returns of one run; a chip's ground and a view have their own plot."""
+    return isinstance(source, xr.Dataset) and "class" in source and "image" not in source \
+        and "step" not in source.attrs
 
 
 PLOTS.add("map", Plot(data, draw, _size, suits))

@@ -6,6 +6,7 @@ from workbench.prediction.many import Predictions
 from workbench.prediction.needs import PredictionWarning
 from workbench.prediction.polygons import to_polygons
 from workbench.prediction.scene import predict
+from workbench.prediction.viewing import scene_view
 
-__all__ = ["PredictionWarning", "Predictions", "Seams", "predict", "seams", "to_cog",
+__all__ = ["PredictionWarning", "Predictions", "Seams", "predict", "scene_view", "seams", "to_cog",
            "to_polygons"]

@@ -31,16 +31,18 @@ class Pair:
     Args:
         bounds: What they show first.
         clicked: Called with latitude and longitude of a click.
+        opacity: Of the classes at first.
 
     Attributes:
         box: The maps beside each other.
         opacity: A slider for the classes, which the browser applies by itself.
     """
 
-    def __init__(self, bounds: Bounds, clicked: Callable[[float, float], object]) -> None:
+    def __init__(self, bounds: Bounds, clicked: Callable[[float, float], object],
+                 opacity: float = 0.8) -> None:
         self.maps = [new_map(bounds=bounds, height=HEIGHT, panes=PANES) for _ in SIDES]
         self.opacity = widgets.FloatSlider(
-            value=0.8, min=0, max=1, step=0.05, description="opacity", readout=False,
+            value=opacity, min=0, max=1, step=0.05, description="opacity", readout=False,
             continuous_update=True, layout={"width": "150px"},
             style={"description_width": "52px"}, tooltip="How much of the image the classes hide")
         self._images = [layer(NOTHING, name=f"{side} image", pane=f"wb-{side}") for side in SIDES]
@@ -93,11 +95,10 @@ class Pair:
         if self._split is not None:
             chart.remove(self._split)
             self._split = None
-            for picture in pictures[1]:
-                chart.remove(picture)
+            chart.layers = (*chart.layers, *pictures[0])
         else:
-            for picture in pictures[1]:
-                chart.add(picture)
+            # The control shows them itself: twice they would be twice as opaque.
+            chart.layers = tuple(one for one in chart.layers if one not in pictures[0])
             self._split = ipyleaflet.SplitMapControl(left_layer=pictures[0],
                                                      right_layer=pictures[1])
             chart.add(self._split)

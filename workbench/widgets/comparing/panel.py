@@ -39,7 +39,7 @@ from workbench.widgets.comparing.worker import Job, Worker
 from workbench.widgets.overlays import PIXELATED
 from workbench.widgets.resizing import Resizing
 
-_STYLE = (Path(__file__).parents[1] / "browser" / "compare.css").read_text("utf-8")
+STYLE = (Path(__file__).parents[1] / "browser" / "compare.css").read_text("utf-8")
 _HINT = '<div class="wb-said">Click a pixel: its bands, its label, and what each run says.</div>'
 _KEPT: dict[str, View] = {}
 
@@ -272,5 +272,5 @@ class CompareMap(traitlets.HasTraits):
                                                                 "width": "100%"})
         body = widgets.VBox([self._controls.top, self._code, upper, lower, Resizing()])
         body.add_class("wb-compare")
-        style = widgets.HTML(f"<style>{_STYLE}</style>{PIXELATED}", layout={"display": "none"})
+        style = widgets.HTML(f"<style>{STYLE}</style>{PIXELATED}", layout={"display": "none"})
         return widgets.VBox([style, body])
