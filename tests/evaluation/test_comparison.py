@@ -13,6 +13,7 @@ from workbench.data import Split
 from workbench.errors import RunError, SplitError, UnknownNameError
 from workbench.evaluation import Scores, compare, evaluate
 from workbench.events import RunFailed
+from workbench.prediction import predict, seams
 from workbench.recipe import SpectralIndex
 from workbench.runs import Run, create
 from workbench.runs.journal import JournalWriter
@@ -187,6 +188,23 @@ def test_a_run_that_failed_is_left_out_and_its_error_told(
     assert "Left out: broken (Training of 'broken' failed" in repr(comparison)
     with pytest.raises(RunError, match=r"None of the runs has scores\. broken: .*not finite"):
         compare([broken])
+    for ask in (lambda: predict(broken, "scene.tif"), lambda: predict([broken], "scene.tif"),
+                lambda: evaluate(broken), lambda: seams(broken, "scene.tif")):
+        with pytest.raises(RunError, match=r"'broken' has no checkpoint 'best'\..*not finite"):
+            ask()
+
+
+def test_what_is_no_run_is_refused_with_the_remedy() -> None:
+    for ask in (lambda: predict("runs/lora", "scene.tif"), lambda: predict(Path("a"), "scene.tif"),
+                lambda: predict(["runs/lora"], "scene.tif"), lambda: seams(None, "scene.tif"),
+                lambda: evaluate("runs/lora"), lambda: compare("runs/lora"),
+                lambda: compare([LORA, Path("runs/full")]), lambda: compare(None)):
+        with pytest.raises(RunError, match=r"wb\.open_run\('runs/<name>'\)"):
+            ask()  # type: ignore[no-untyped-call]
+
+
+def test_one_run_is_a_comparison_of_one() -> None:
+    assert compare(LORA).runs == ["lora"]
 
 
 @pytest.mark.parametrize("by", ["region", "part", "class", "cluster", "date"])

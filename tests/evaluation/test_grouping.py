@@ -8,7 +8,7 @@ import pytest
 import shapely
 
 from tests.evaluation.conftest import placed, synthetic
-from workbench.errors import GridError, RunError, UnknownNameError
+from workbench.errors import DataError, GridError, RunError, UnknownNameError
 from workbench.evaluation import compare
 
 LORA = placed(synthetic("lora", skill=2.5, noise=1))
@@ -88,6 +88,21 @@ def test_polygons_without_a_crs_and_scores_without_footprints_are_refused() -> N
         LORA.table(area.set_crs(None, allow_override=True))
     with pytest.raises(RunError, match=r"before footprints .* wb\.evaluate\(run\)"):
         synthetic().table(area)
+
+
+def test_polygons_around_a_pole_and_far_away_are_looked_at_in_their_own_crs() -> None:
+    north = geopandas.GeoDataFrame(geometry=[shapely.box(-2e7, -2e7, 2e7, 2e7)], crs="EPSG:3413")
+    table = LORA.table(north).set_index("area")
+    assert table.loc["0", "chips"].sum() == len(LORA.chips)
+    zone = geopandas.GeoDataFrame(geometry=[shapely.box(4e5, 0, 6e5, 9e6)], crs="EPSG:32660")
+    assert len(LORA.table(zone)) == 2
+
+
+def test_points_and_lines_are_no_polygons() -> None:
+    for shape in (shapely.Point(1, 1), shapely.LineString([(0, 0), (9, 9)])):
+        areas = geopandas.GeoDataFrame({"name": ["lake"]}, geometry=[shape], crs="EPSG:4326")
+        with pytest.raises(DataError, match="'lake' of the polygons encloses nothing"):
+            LORA.table(areas)
 
 
 @pytest.mark.parametrize("by", ["geometry", "regoin", 3])

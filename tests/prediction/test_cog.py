@@ -95,6 +95,16 @@ def test_a_file_that_reads_back_otherwise_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_no_prediction_is_refused(tmp_path: Path) -> None:
+    whole = prediction()
+    for wrong, said in ((whole["class"], "not DataArray"),
+                        (whole.drop_vars("class"), "with class, not a dataset with probability")):
+        with pytest.raises(DataError, match=f"what wb.predict returned.*{said}"):
+            to_cog(wrong, tmp_path / "water.tif")
+    with pytest.raises(DataError, match="with probability, not a dataset with class"):
+        to_cog(whole.drop_vars("probability"), tmp_path / "water.tif", probability=True)
+
+
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"water\.png does not end in \.tif"):
         to_cog(prediction(), tmp_path / "water.png")

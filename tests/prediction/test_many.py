@@ -14,7 +14,7 @@ from tests.prediction.conftest import BANDS, stored_scene, write_scene
 from tests.prediction.test_scene import MODEL, Convolutions
 from workbench.data import Dataset
 from workbench.errors import DataError, RecipeError
-from workbench.prediction import Predictions, predict, to_cog
+from workbench.prediction import Predictions, predict, to_cog, to_polygons
 from workbench.prediction.cog import cog_stamp
 from workbench.recipe import SpectralIndex
 from workbench.runs import Run
@@ -89,6 +89,27 @@ def test_sources_are_named_by_a_mapping_by_arrays_or_by_number(paths: list[Path]
         predict(MODEL, [paths[0], paths[0]])
     with pytest.raises(DataError, match="nothing to predict"):
         predict(MODEL, [])
+
+
+def test_what_is_no_source_is_said_at_once_with_the_remedy(
+        paths: list[Path], tmp_path: Path) -> None:
+    for wrong in (tmp_path, [paths[0], tmp_path], {"north": str(tmp_path)}):
+        with pytest.raises(DataError, match=r"is a folder\. Give its files .*glob\('\*\.tif'\)"):
+            predict(MODEL, wrong)
+    for wrong in (np.zeros((3, 20, 20)), [np.zeros((3, 20, 20))]):
+        with pytest.raises(DataError, match=r"does not say where its pixels are.*not ndarray"):
+            predict(MODEL, wrong)  # type: ignore[call-overload]
+    with pytest.raises(DataError, match="or a list of those, not int"):
+        predict(MODEL, [paths[0], 3])  # type: ignore[list-item]
+
+
+def test_predictions_of_several_sources_are_written_one_by_one(
+        paths: list[Path], tmp_path: Path) -> None:
+    found = predict(MODEL, paths)
+    for ask in (lambda: to_cog(found, tmp_path / "a.tif"),
+                lambda: to_polygons(found, tmp_path / "a.gpkg")):
+        with pytest.raises(DataError, match=r"predictions of several sources \(.*in turn"):
+            ask()
 
 
 def test_each_source_has_a_store_of_its_own(paths: list[Path], tmp_path: Path) -> None:

@@ -138,6 +138,10 @@ def test_progress_counts_windows_up_to_the_last(scene_path: ScenePath) -> None:
     ({"window": 0}, "window=0 is below 1"), ({"window": -3}, "window=-3"),
     ({"overlap": 16}, "overlap=16 is not from 0 to 15"), ({"overlap": -1}, "overlap=-1"),
     ({"batch_size": 0}, "batch_size=0 is below 1"),
+    ({"window": 24.5}, "window=24.5 is no whole number"),
+    ({"overlap": "half"}, "overlap='half' is no whole number"),
+    ({"scale": "1e-4"}, "scale='1e-4' is no number"),
+    ({"scale": float("nan")}, "scale=nan is no number"),
 ])
 def test_settings_out_of_range_are_named(
         scene_path: ScenePath, setting: dict[str, int], said: str) -> None:

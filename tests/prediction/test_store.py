@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import io
 import pickle
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 import rasterio
 import rioxarray
 import torch
+import tqdm.auto
 import xarray as xr
 
 from tests.prediction.conftest import BANDS, stored_scene, write_scene
@@ -241,6 +243,30 @@ def test_a_cog_of_a_lazy_prediction_is_that_of_the_whole(scene: Path, tmp_path: 
         np.testing.assert_array_equal(file.read(1), lazy["class"].values)
     with rasterio.open(tmp_path / "lazy_probability.tif") as file:
         np.testing.assert_array_equal(file.read(1), lazy["probability"].values)
+
+
+def test_a_file_is_no_store(scene: Path) -> None:
+    with pytest.raises(DataError, match=r"scene\.tif' is a file; give a folder"):
+        predict(MODEL, scene, store=scene, **OPTIONS)
+
+
+def test_the_bar_begins_where_an_earlier_call_stopped(
+        scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars: list[tqdm.auto.tqdm] = []
+
+    class Silent(tqdm.auto.tqdm):
+        def __init__(self, **options: object) -> None:
+            self.begun_at = options["initial"]
+            assert options["delay"] == 1, "a quick prediction shows none"
+            super().__init__(**{**options, "file": io.StringIO()})  # type: ignore[arg-type]
+            bars.append(self)
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Silent)
+    with pytest.raises(StopError):
+        predict(stopping_after(30), scene, store=tmp_path / "store", **OPTIONS)
+    predict(MODEL, scene, store=tmp_path / "store", **OPTIONS)
+    first, second = bars
+    assert first.begun_at < second.begun_at < first.n < second.n == second.total == first.total
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_predicted(

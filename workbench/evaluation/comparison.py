@@ -6,6 +6,7 @@ import importlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -294,7 +295,7 @@ class Comparison:
         return html_card(self._title(), body="".join(blocks))
 
 
-def compare(runs: Study | Iterable[Run | Scores], by: By = "region", *,
+def compare(runs: Study | Iterable[Run | Scores] | Run | Scores, by: By = "region", *,
             exact: bool = False, beside: str | None = None) -> Comparison:
     """Compare runs by their stored scores; nothing is predicted again, except for `exact`.
 
@@ -323,22 +324,26 @@ def compare(runs: Study | Iterable[Run | Scores], by: By = "region", *,
     if isinstance(runs, Study):
         entries, left_out = study_entries(runs)
     else:
-        entries, left_out = entries_of(list(runs))
+        entries, left_out = entries_of(_listed(runs))
     by = read_areas(by)
-    if not (isinstance(by, str) and by == "class"):
-        tables.places(entries[0].first.chips, by)
     pieces = None
     if exact:
         if isinstance(by, str):
             raise DataError(f"exact=True cuts chips by polygons, and by={by!r} groups whole chips. "
                             "Pass polygons, by=geopandas.read_file(…), or leave exact out.")
         pieces = cut(entries, by)
+    elif not (isinstance(by, str) and by == "class"):
+        tables.places(entries[0].first.chips, by)
     table = None
     if beside is not None:
         dataset = published.paper_dataset(beside, entries[0].first.dataset)
         table = published.beside_paper(entries, dataset)
     study = runs if isinstance(runs, Study) else None
     return Comparison(entries, by, left_out, table, pieces, study)
+
+
+def _listed(runs: Any) -> list[Run | Scores]:
+    return list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str) else [runs]
 
 
 def _parameters(count: int | None) -> str:

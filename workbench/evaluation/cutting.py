@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 from pyproj import CRS, Transformer
-from shapely import affinity
 
 from workbench.data import Dataset
 from workbench.data.sample import Sample
@@ -70,8 +69,7 @@ def cut(entries: Sequence[Entry], polygons: geopandas.GeoDataFrame) -> Cut:
     from tqdm.auto import tqdm
 
     chips = entries[0].first.chips
-    areas = {name: _around(area) if polygons.crs.is_geographic else area
-             for name, area in named_areas(chips, polygons).items()}
+    areas = named_areas(chips, polygons)
     runs = [_runs_by_seed(entry) for entry in entries]
     data = runs[0][0][0].split.dataset
     pieces, shared = _pieces(chips, areas, CRS.from_user_input(polygons.crs), data)
@@ -90,14 +88,6 @@ def cut(entries: Sequence[Entry], polygons: geopandas.GeoDataFrame) -> Cut:
     if missing := [name for name in areas if name not in {piece.area for piece in pieces}]:
         notes.append(f"No scored pixel lies in {', '.join(missing)}.")
     return Cut(found, tuple(notes))
-
-
-def _around(area: shapely.Geometry) -> shapely.Geometry:
-    """Return an area in degrees with what was drawn beyond ±180° where longitudes are counted."""
-    west, _, east, _ = area.bounds
-    if west >= -180 and east <= 180:
-        return area
-    return shapely.union_all([affinity.translate(area, turn) for turn in (-360, 0, 360)])
 
 
 def _runs_by_seed(entry: Entry) -> list[tuple[Run, ...]]:

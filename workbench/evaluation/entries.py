@@ -109,6 +109,9 @@ def _scored(given: Sequence[Run | Scores]) -> tuple[list[Member], dict[str, str]
     for entry in given:
         if isinstance(entry, Scores):
             found.append((entry, None))
+        elif not isinstance(entry, Run):
+            raise RunError(f"{entry!r} is neither a run nor scores. Open the folder of a run "
+                           "first: wb.open_run('runs/<name>').")
         elif is_scored(entry):
             found.append((read_scores(entry), entry))
         else:

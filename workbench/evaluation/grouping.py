@@ -13,8 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 from pyogrio.errors import DataSourceError
+from pyproj import Transformer
+from shapely import affinity
 
-from workbench.data.areas import within
+from workbench.data.areas import centres
 from workbench.errors import DataError, GridError, RunError, unknown_name
 
 By: TypeAlias = "str | geopandas.GeoDataFrame"
@@ -93,17 +95,22 @@ def _span(interval: pd.Interval) -> str:
 def _in_polygons(chips: pd.DataFrame,
                  polygons: geopandas.GeoDataFrame) -> Iterator[tuple[str, Members]]:
     areas = named_areas(chips, polygons)
-    shapes = geopandas.GeoSeries(areas.values(), crs=polygons.crs).to_crs("EPSG:4326")
-    for name, shape in zip(areas, shapes, strict=True):
-        yield name, within(chips, shape)
+    there = Transformer.from_crs("EPSG:4326", polygons.crs, always_xy=True)
+    x, y = there.transform(*centres(chips).T)
+    for name, area in areas.items():
+        shapely.prepare(area)
+        yield name, shapely.intersects_xy(area, x, y)
 
 
 def named_areas(chips: pd.DataFrame,
                 polygons: geopandas.GeoDataFrame) -> dict[str, shapely.Geometry]:
     """Return the polygons in their own CRS, by name in its order; pieces of one area are one.
 
+    What was drawn in degrees beyond ±180° is where longitudes are counted too.
+
     Raises:
         GridError: They have no CRS.
+        DataError: One encloses nothing.
         RunError: The chips have no footprints.
         UnknownNameError: They are no polygons.
     """
@@ -122,4 +129,16 @@ def named_areas(chips: pd.DataFrame,
     for name, shape in zip(names, polygons.geometry, strict=True):
         if shape is not None and not shape.is_empty:
             pieces.setdefault(str(name), []).append(shapely.make_valid(shape))
-    return {name: shapely.union_all(pieces[name]) for name in sorted(pieces)}
+    areas = {name: shapely.union_all(pieces[name]) for name in sorted(pieces)}
+    if flat := [name for name, area in areas.items() if not area.area > 0]:
+        raise DataError(f"Area {flat[0]!r} of the polygons encloses nothing: it is made of points "
+                        "or lines.")
+    return {name: _around(area) if polygons.crs.is_geographic else area
+            for name, area in areas.items()}
+
+
+def _around(area: shapely.Geometry) -> shapely.Geometry:
+    west, _, east, _ = area.bounds
+    if west >= -180 and east <= 180:
+        return area
+    return shapely.union_all([affinity.translate(area, turn) for turn in (-360, 0, 360)])

@@ -112,7 +112,7 @@ def confidence_map(prediction: xr.Dataset) -> xr.Dataset:
     Raises:
         DataError: The prediction is of several runs.
     """
-    require_one_run(prediction)
+    require_one_run(prediction, "probability")
     probability = prediction["probability"].transpose(*spatial_dims(prediction)).values
     lowest = 10 // len(prediction_classes(prediction))
     known = np.isfinite(probability)

@@ -25,7 +25,7 @@ from workbench.events import RunStarted
 from workbench.metrics import Counts, Histogram, confusion, reliability
 from workbench.models.arithmetic import quick_float32
 from workbench.recipe import AnyRecipe, Recipe
-from workbench.runs import Run
+from workbench.runs import Run, failures
 from workbench.storage import write_json
 from workbench.training.loader import Loader
 
@@ -59,6 +59,7 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
         DataError: A chip lacks the date or position that the run's model is told.
         OutOfSpaceError: The disk is full.
     """
+    failures.require_trained(run)
     chosen = run.split if split is None else split
     parts = {part: dataset for part in PARTS if len(dataset := chosen.part(part))}
     _check(run, chosen, parts, own=split is None)

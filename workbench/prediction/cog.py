@@ -49,7 +49,7 @@ def to_cog(prediction: xr.Dataset, path: str | Path, *, probability: bool = Fals
     path = Path(path)
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise DataError(f"{path} does not end in .tif; a Cloud Optimized GeoTIFF does.")
-    require_one_run(prediction)
+    require_one_run(prediction, *(["probability"] if probability else []))
     _write(prediction, "class", path, nodata=255, overviews="MODE")
     if probability:
         beside = path.with_name(f"{path.stem}_probability{path.suffix}")

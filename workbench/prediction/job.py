@@ -194,6 +194,8 @@ def prepare(trained: Trained, source: AnySource | Source, options: Options) -> J
     """
     needs = trained.needs
     if options.scale is not None:
+        if not isinstance(options.scale, (int, float)) or not np.isfinite(options.scale):
+            raise RecipeError(f"scale={options.scale!r} is no number.")
         needs = replace(needs, scale=options.scale, offset=0.0)
     opened = source if isinstance(source, Source) else \
         open_source(source, needs, options.bands, options.gsd)
@@ -214,6 +216,10 @@ def settings(trained: Trained, options: Options) -> tuple[int, int, int]:
         RecipeError: One is out of range, or the runs were trained on windows of several sizes.
     """
     window, overlap, batch_size = options.window, options.overlap, options.batch_size
+    for name in ("window", "overlap", "batch_size"):
+        value = getattr(options, name)
+        if value is not None and not isinstance(value, (int, np.integer)):
+            raise RecipeError(f"{name}={value!r} is no whole number.")
     if window is None:
         if len(set(trained.windows)) > 1:
             sides = ", ".join(f"{name} {side}" for name, side in

@@ -143,11 +143,14 @@ def _bar(progress: Progress | None) -> Iterator[Progress]:
         return
     from tqdm.auto import tqdm
 
-    with tqdm(unit=" windows", desc="predict", delay=1) as bar:
+    with contextlib.ExitStack() as shown:
+        bar: Any = None
+
         def show(done: int, total: int) -> None:
-            if bar.total is None:
-                bar.reset(total)
-                bar.initial = bar.n = bar.last_print_n = done  # not done in this time
+            nonlocal bar
+            if bar is None:  # what is done already was not done in this time
+                bar = shown.enter_context(tqdm(total=total, initial=done, unit=" windows",
+                                               desc="predict", delay=1))
             bar.update(done - bar.n)
 
         yield show

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from workbench.assembly import Model, load_model, select_device
-from workbench.runs import Run, checkpoints
+from workbench.runs import Run, checkpoints, failures
 
 # A comparison of eight runs on a map stays quick; a 300-million-parameter backbone is 1.2 GB, and
 # what runs have in common counts once.
@@ -36,6 +36,7 @@ def kept_model(run: Run, device: str) -> Model:
         RunError: The run has no checkpoint.
         WeightsError: A file is damaged.
     """
+    failures.require_trained(run)
     best = run.folder / checkpoints.CHECKPOINTS / "best"
     key = (str(run.folder), str(select_device(device)), *checkpoints.read(best, stamps))
     with _lock:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import xarray as xr
 
 from workbench.errors import DataError, unknown_name
-from workbench.prediction.sources import AnySource
+from workbench.prediction.sources import AnySource, require_source
 
 
 class Planned(NamedTuple):
@@ -68,12 +68,15 @@ def source_names(sources: Mapping[str, AnySource] | Iterable[AnySource]) -> dict
     """Return sources by name: the keys of a mapping, paths as they are given, names of arrays.
 
     Raises:
-        DataError: There is none, or two have one name.
+        DataError: There is none, two have one name, or one can be no source.
     """
     if isinstance(sources, Mapping):
+        for source in sources.values():
+            require_source(source)
         return dict(sources)
     named: dict[str, AnySource] = {}
     for number, source in enumerate(sources):
+        require_source(source)
         if isinstance(source, (str, Path)):
             name = str(source)
         else:

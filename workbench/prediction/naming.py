@@ -53,8 +53,9 @@ def _band_message(name: str, count: int, said: Sequence[str | None], needs: Need
     there = ", ".join(str(band or "(no name)") for band in said)
     plural = "band" if count == 1 else "bands"
     example = ", ".join(repr(band) for band in needs.bands)
-    return (
-        f"The model needs {', '.join(needs.bands)}; {name} lacks {', '.join(wrong)} (or has more "
-        f"than one). Its {count} {plural}: {there}. If it has them under other names, name all "
-        f"{count} in their order: predict(…, bands=[{example}{', …' if count > 1 else ''}])."
+    remedy = "" if count < len(needs.bands) else (
+        f" If it has them under other names, name all {count} in their order: predict(…, "
+        f"bands=[{example}{', …' if count > len(needs.bands) else ''}])."
     )
+    return (f"The model needs {', '.join(needs.bands)}; {name} lacks {', '.join(wrong)} (or has "
+            f"more than one). Its {count} {plural}: {there}.{remedy}")

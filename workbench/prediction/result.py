@@ -54,15 +54,26 @@ def dataset(arrays: Mapping[str, Any], grid: Grid, classes: Sequence[ClassInfo],
     return grid.georeferenced(result.assign_coords(run=list(names)))
 
 
-def require_one_run(prediction: xr.Dataset) -> None:
-    """Raise unless a prediction is that of one run.
+def require_one_run(prediction: xr.Dataset, *names: str) -> None:
+    """Raise unless a prediction is that of one run and has its class and what else is named.
 
     Raises:
-        DataError: It has the dimension `run`; names the runs.
+        DataError: It is no prediction, lacks one, or has the dimension `run`; names the runs.
     """
+    if isinstance(prediction, Mapping) and not isinstance(prediction, xr.Dataset):
+        raise DataError(f"These are predictions of several sources ({', '.join(prediction)}). "
+                        "Choose one, or take them in turn: for name, prediction in "
+                        "predictions.items(): ….")
+    missing = [name for name in ("class", *names)
+               if not isinstance(prediction, xr.Dataset) or name not in prediction]
+    if missing:
+        what = f"a dataset with {', '.join(map(str, prediction))}" \
+            if isinstance(prediction, xr.Dataset) else type(prediction).__name__
+        raise DataError(f"Expected what wb.predict returned, a dataset with "
+                        f"{' and '.join(missing)}, not {what}.")
     if "run" in prediction.dims:
-        names = ", ".join(repr(str(name)) for name in prediction["run"].values)
+        runs = ", ".join(repr(str(name)) for name in prediction["run"].values)
         raise DataError(
-            f"The prediction is of several runs ({names}). Choose one: "
+            f"The prediction is of several runs ({runs}). Choose one: "
             f"prediction.sel(run={str(prediction['run'].values[0])!r})."
         )

@@ -128,8 +128,8 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
     if isinstance(source, data.Split):
         raise DataError("A split has several parts; predict one: split.test, split.held_out.")
     if isinstance(source, (str, Path, xr.DataArray, xr.Dataset)) \
-            or not isinstance(source, Iterable):
-        return scene(source)
+            or not isinstance(source, Iterable) or hasattr(source, "__array__"):
+        return scene(source)  # type: ignore[arg-type]  # said to be none, where it is none
 
     def plan(one: AnySource) -> Planned:
         return planned(opened(one), options)

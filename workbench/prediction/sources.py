@@ -39,9 +39,25 @@ def open_source(source: AnySource, needs: Needs, bands: Sequence[str] | None = N
         return dataset_source(source, needs, bands, gsd)
     if isinstance(source, xr.DataArray):
         return array_source(source, needs, bands, gsd)
+    require_source(source)
+    return raster_source(source, needs, bands, gsd)
+
+
+def require_source(source: object) -> None:
+    """Raise unless something can be opened as a source.
+
+    Raises:
+        DataError: It is a folder, or of another type.
+    """
     if isinstance(source, (str, Path)):
-        return raster_source(source, needs, bands, gsd)
-    raise DataError(
-        f"predict() takes the path or address of a GeoTIFF, an xarray.DataArray or Dataset, a "
-        f"dataset of chips, or a list of those, not {type(source).__name__}."
-    )
+        if Path(source).is_dir():
+            raise DataError(f"{source} is a folder. Give its files as a list, such as "
+                            f"sorted(Path({str(source)!r}).glob('*.tif')).")
+    elif not isinstance(source, (xr.DataArray, xr.Dataset)):
+        without = "An array alone does not say where its pixels are. " \
+            if hasattr(source, "__array__") else ""
+        raise DataError(
+            f"{without}predict() takes the path or address of a GeoTIFF, an xarray.DataArray or "
+            "Dataset with a CRS, a dataset of chips, or a list of those, not "
+            f"{type(source).__name__}."
+        )

@@ -174,6 +174,8 @@ class Store:
     def _require_plan(self, plan: dict[str, Any]) -> None:
         known = known_plan(self.folder)
         if known is None:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise DataError(f"store={str(self.folder)!r} is a file; give a folder.")
             self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / _PLAN, plan)
             return

@@ -54,6 +54,10 @@ def open_trained(runs: Run | Model | Iterable[Run | Model], device: str) -> Trai
     """
     if isinstance(runs, Run):
         return _from_run(runs, device)
+    if isinstance(runs, (str, Path)) or not (hasattr(runs, "description")
+                                             or isinstance(runs, Iterable)):
+        raise RunError(f"{runs!r} is neither a run nor a model. Open the folder of a run first: "
+                       "wb.open_run('runs/<name>').")
     if hasattr(runs, "description"):
         return _from_model(runs, device)
     members: list[Trained] = []

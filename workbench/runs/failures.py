@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from workbench.errors import RunError
 from workbench.events import RunFailed
 from workbench.runs.checkpoints import CHECKPOINTS, find
 from workbench.runs.folder import OUTPUT, SPLIT
@@ -32,6 +33,19 @@ def why(run: Run) -> str | None:
             f"wb.resume({str(run.folder)!r}) scores it."
         )
     return None
+
+
+def require_trained(run: Run) -> None:
+    """Raise unless a run has a best checkpoint.
+
+    Raises:
+        RunError: It is no run, or has none; says why, if it broke off.
+    """
+    if not isinstance(run, Run):
+        raise RunError(f"{run!r} is no run. Open its folder first: wb.open_run('runs/<name>').")
+    broken = why(run) if find(run.folder / CHECKPOINTS / "best") is None else None
+    if broken is not None:
+        raise RunError(f"{run.name!r} has no checkpoint 'best'. {broken}")
 
 
 def _unscored(run: Run) -> bool:
