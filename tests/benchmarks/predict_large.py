@@ -4,6 +4,7 @@ Writes a simulated scene of int16 noise, predicts it from the file in a process 
 reports the peak memory above what the process held before, the time, and the share of it spent in
 the model. Where `TERRATORCH_PYTHON` names an interpreter that has TerraTorch, its tiled inference
 does the same with the same model and windows, up to scenes of 4096 pixels, and the ratios are said.
+On a machine that does other work the passes of one side may take many times those of the other.
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, nargs="+", default=[2048, 4096, 12_000])
     parser.add_argument("--window", type=int, default=224)
     arguments = parser.parse_args()
+    print(f"load of the machine before: {os.getloadavg()[0]:.1f}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for side in arguments.side:
             path = Path(folder) / f"scene_{side}.tif"

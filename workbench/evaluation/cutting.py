@@ -70,7 +70,14 @@ def cut(entries: Sequence[Entry], polygons: geopandas.GeoDataFrame) -> Cut:
 
     chips = entries[0].first.chips
     areas = named_areas(chips, polygons)
-    runs = [_runs_by_seed(entry) for entry in entries]
+    runs = [entry.runs_by_seed for entry in entries]
+    for entry, own in zip(entries, runs, strict=True):
+        if not all(own):
+            raise RunError(
+                f"Scores of {entry.name!r} came without their runs, so there are no pixels to cut. "
+                "Compare the runs themselves, wb.compare([wb.open_run('runs/…'), …], by=polygons, "
+                "exact=True), or group whole chips: exact=False."
+            )
     data = runs[0][0][0].split.dataset
     pieces, shared = _pieces(chips, areas, CRS.from_user_input(polygons.crs), data)
     crossed = len({piece.place for piece in pieces if piece.bits is not None})
@@ -88,18 +95,6 @@ def cut(entries: Sequence[Entry], polygons: geopandas.GeoDataFrame) -> Cut:
     if missing := [name for name in areas if name not in {piece.area for piece in pieces}]:
         notes.append(f"No scored pixel lies in {', '.join(missing)}.")
     return Cut(found, tuple(notes))
-
-
-def _runs_by_seed(entry: Entry) -> list[tuple[Run, ...]]:
-    """Return the runs of each seed: one, or one for each split of a study."""
-    each, rest = divmod(len(entry.trained), len(entry.seeds))
-    if not each or rest:
-        raise RunError(
-            f"Scores of {entry.name!r} came without their runs, so there are no pixels to cut. "
-            "Compare the runs themselves, wb.compare([wb.open_run('runs/…'), …], by=polygons, "
-            "exact=True), or group whole chips: exact=False."
-        )
-    return [entry.trained[first : first + each] for first in range(0, len(entry.trained), each)]
 
 
 def _pieces(chips: pd.DataFrame, areas: Areas, crs: CRS,

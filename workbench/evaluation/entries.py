@@ -49,19 +49,23 @@ class Entry:
         """The name as people read it; a baseline says that it is one."""
         return f"{self.name} (baseline)" if self.first.baseline else self.name
 
+    @property
+    def runs_by_seed(self) -> list[tuple[Run, ...]]:
+        """The runs that predicted the chips, seed by seed: one, or one of each split, or none."""
+        if any(run is not None for run in self.runs):
+            return [() if run is None else (run,) for run in self.runs]
+        splits = len(self.trained) // len(self.seeds)  # those of the first seed come first
+        return [self.trained[place * splits : (place + 1) * splits]
+                for place in range(len(self.seeds))]
+
     def behind(self, seed: int | None = None) -> tuple[Run, ...]:
         """Return the runs that predicted the chips: one, or one of each split.
 
         Args:
             seed: Their seed; without it, or where no such run is at hand, the first one.
         """
-        if any(run is not None for run in self.runs):
-            found: list[tuple[Run, ...]] = [() if run is None else (run,) for run in self.runs]
-        else:  # of several splits: those of the first seed come first
-            splits = len(self.trained) // len(self.seeds)
-            found = [self.trained[place * splits : (place + 1) * splits]
-                     for place in range(len(self.seeds))]
-        known = {scores.seed: runs for scores, runs in zip(self.seeds, found, strict=False) if runs}
+        known = {scores.seed: runs for scores, runs in zip(self.seeds, self.runs_by_seed,
+                                                           strict=False) if runs}
         return known.get(seed, next(iter(known.values()), ()))  # type: ignore[arg-type]
 
     def pooled(self, part: str) -> Estimate:

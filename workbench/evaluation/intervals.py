@@ -39,6 +39,8 @@ Metric = Callable[[npt.NDArray], Scores]
 class Estimate:
     """A score or a difference with its interval.
 
+    Both ends are said, never ±: draws of a score lie further to the side where there is more
+    room, below it near 100 %, so that one number for both sides would be wrong for each.
     `low` and `high` are None where there is no interval; `why` then says the reason.
     `p` is the two-sided probability of a difference this far from 0, for differences only.
     """
