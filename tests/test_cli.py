@@ -275,10 +275,10 @@ def two_scenes(tiny_folder, tmp_path):
 
 def test_several_runs_predict_several_scenes_and_what_is_there_is_left(
         two_runs, two_scenes, tmp_path, monkeypatch):
-    folders = [str(two_runs[0] / name) for name in ("probe", "unet-scratch")]
+    folders = [str(two_runs[0] / name) for name in ("ndwi-tuned", "probe")]
     command = ("predict", *folders, *two_scenes, "--output", str(tmp_path / "maps"))
-    names = ["ghana_1_probe.tif", "ghana_1_unet-scratch.tif", "spain_0_probe.tif",
-             "spain_0_unet-scratch.tif"]
+    names = ["ghana_1_ndwi-tuned.tif", "ghana_1_probe.tif", "spain_0_ndwi-tuned.tif",
+             "spain_0_probe.tif"]
     assert run(*command).count("wrote ") == 4
     files = sorted((tmp_path / "maps").iterdir())
     assert [file.name for file in files] == names

@@ -20,14 +20,18 @@ from workbench.prediction.metadata import Metadata
 Coords = tuple[Tensor | None, ...]
 
 
-def answers(models: Sequence[Model], metadata: Sequence[Metadata | None]) -> Forward:
+def answers(models: Sequence[Model], metadata: Sequence[Metadata | None],
+            bands: Sequence[str]) -> Forward:
     """Return what gives the probabilities of all models, one model's classes after the other's.
 
     Args:
         models: On one device, in evaluation mode.
         metadata: When and where windows are, for each model that is told.
+        bands: Those of the windows; each model is given its own.
     """
     device, groups = device_of(models), _same_features(models)
+    channels = [[list(bands).index(band) for band in model.description.bands] for model in models]
+    every = list(range(len(bands)))
 
     @torch.inference_mode()
     @quick_float32()
@@ -38,7 +42,9 @@ def answers(models: Sequence[Model], metadata: Sequence[Metadata | None]) -> For
             told = metadata[group[0]]
             coords: Coords = () if told is None else tuple(
                 None if entry is None else entry.to(device) for entry in told(corners))
-            found = _logits([models[place] for place in group], image, coords)
+            own = channels[group[0]]
+            given = image if own == every else image[:, own]
+            found = _logits([models[place] for place in group], given, coords)
             logits.update(zip(group, found, strict=True))
         ordered = [logits[place].float().softmax(dim=1) for place in range(len(models))]
         return torch.cat(ordered, dim=1).cpu().numpy()

@@ -96,7 +96,7 @@ class Job:
             OutOfSpaceError: The disk is full.
         """
         count, to_left = self.num_classes(), None
-        read = checked(self.source, self.trained.needs.bands, self.trained.description.mean)
+        read = checked(self.source, self.trained.needs.bands, self.trained.means)
         windows, total = 0, self.num_windows
         with (ThreadPoolExecutor(1, "workbench-read") as ahead,
               ThreadPoolExecutor(1, "workbench-write") as writer):
@@ -205,7 +205,7 @@ def prepare(trained: Trained, source: AnySource | Source, options: Options) -> J
     tiling = Tiling(opened.grid.height, opened.grid.width, window, overlap, batch_size, panel)
     date = options.date or opened.date
     metadata = [window_metadata(model, opened.grid, tiling, date) for model in trained.models]
-    forward = answers(trained.models, metadata)
+    forward = answers(trained.models, metadata, needs.bands)
     return Job(replace(trained, needs=needs), opened, tiling, forward, options.entropy)
 
 

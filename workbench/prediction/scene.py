@@ -53,9 +53,9 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
 
     Args:
         run: A run, whose best checkpoint is used, or a model from `wb.load_model`; or several,
-            which give the dimension `run`. What their backbones have in common is in memory once,
-            and linear probes of one backbone run it once. Models of runs are kept for the next
-            call.
+            which give the dimension `run`, each seeing its own bands. What their backbones have
+            in common is in memory once, and linear probes of one backbone run it once. Models of
+            runs are kept for the next call.
         source: Path or http(s) address of a GeoTIFF, COG or VRT; an array with a CRS: bands, rows
             and columns in any order, bands named by a coordinate `band` or by `long_name`; a
             dataset with one variable a band; a dataset of chips, such as `split.test`. Values as
@@ -92,7 +92,7 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
         DataError: The file cannot be read, or `store` holds another prediction.
         DownloadError: A server does not answer, or a connection breaks off again and again.
         OutOfSpaceError: The disk has no room for a large prediction.
-        RunError: Several runs have other classes, bands or units, or the same name; or a window
+        RunError: Several runs have other classes or units, or the same name; or a window
             is too much for the memory of the device.
         RecipeError: `window`, `overlap` or `batch_size` is out of range, or the model needs `date`.
 

@@ -23,7 +23,7 @@ class Trained:
 
     Attributes:
         models: One for each run.
-        needs: What all of them take.
+        needs: What they take, the bands of all together.
         windows: Side of the windows that each was trained on.
         facts: What is worth knowing, for the attributes of a prediction.
         names: Coordinates of the dimension `run`; None for a single run without that dimension.
@@ -41,8 +41,16 @@ class Trained:
 
     @property
     def description(self) -> ModelDescription:
-        """What the first model says; classes and bands are those of all."""
+        """What the first model says; classes are those of all."""
         return self.models[0].description
+
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Mean of each band in the training data, 0 where no model knows it."""
+        known = {band: mean for model in reversed(self.models) for band, mean in
+                 zip(model.description.bands, model.description.mean, strict=False)}
+        return tuple(known.get(band, 0.0) for band in self.needs.bands)
 
 
 def open_trained(runs: Run | Model | Iterable[Run | Model], device: str) -> Trained:
@@ -102,8 +110,10 @@ def _together(members: Sequence[Trained], names: Sequence[str]) -> Trained:
     facts = {key: value for key, value in members[0].facts.items()
              if all(member.facts.get(key) == value for member in members)}
     identities = tuple(member.identity for member in members)
+    bands = tuple(dict.fromkeys(band for member in members for band in member.needs.bands))
     return replace(
-        members[0], identity=None if None in identities else identities,
+        members[0], needs=replace(members[0].needs, bands=bands),
+        identity=None if None in identities else identities,
         models=tuple(member.models[0] for member in members), names=tuple(names),
         windows=tuple(member.windows[0] for member in members), facts=facts)
 
@@ -121,7 +131,6 @@ def _facts(member: Trained) -> dict[str, list[str]]:
     needs = member.needs
     return {
         "classes": [entry.name for entry in member.description.classes],
-        "bands": list(needs.bands),
         "stored bands": [str(band) for band in needs.stored_bands],
         "units": [f"scale {needs.scale:g}", f"offset {needs.offset:g}", f"nodata {needs.nodata}"],
     }
