@@ -6,8 +6,10 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import shapely
 
-from tests.evaluation.conftest import synthetic, trained
+import workbench as wb
+from tests.evaluation.conftest import synthetic, trained, two_seeds
 from workbench.errors import DataError, UnknownNameError
 from workbench.evaluation import compare, evaluate
 from workbench.evaluation.atlas import Atlas
@@ -82,7 +84,7 @@ def test_every_region_has_a_point_that_leads_to_its_chip(page):
     anchors = {link["href"].removeprefix("#") for link in seen.all("a")}
     assert anchors == {"region-bolivia", "region-ghana", "region-spain"}
     assert anchors == {figure["id"] for figure in seen.all("figure") if "id" in figure}
-    held_out = [circle for circle in seen.all("circle") if circle["class"] == "out"]
+    held_out = [circle for circle in seen.all("circle") if circle["class"] == "region out"]
     assert len(held_out) == 1
     measures = [option for option in seen.all("option") if "value" in option]
     assert len(measures) == 3, "each run and their difference"
@@ -140,3 +142,27 @@ def test_scores_without_runs_make_a_page_without_chips(tmp_path):
 def test_what_is_no_page_is_refused(comparison, tmp_path):
     with pytest.raises(DataError, match=r"out.pdf does not end in .html"):
         comparison.report(tmp_path / "out.pdf")
+
+
+def test_a_region_that_is_larger_than_a_point_is_an_outline(comparison, monkeypatch, tmp_path):
+    found = Atlas(comparison).outlines
+    wide = {**found, "bolivia": shapely.box(170, -20, 190, 0)}
+    monkeypatch.setattr(Atlas, "outlines", wide)
+    seen = Seen(comparison.report(tmp_path / "out.html").read_text("utf-8"))
+    assert len(seen.all("circle")) == 2
+    (outline,) = [path for path in seen.all("path") if path["class"] == "region out"]
+    # 170° east to 170° west: on both edges of a map that is 1440 wide, four to a degree.
+    assert outline["d"].count("M") == 2
+    assert "1400 320" in outline["d"]
+    assert "-40 320" in outline["d"]
+
+
+def test_seeds_and_splits_are_said_beside_the_chips(tiny_floods, tmp_path):
+    splits = tiny_floods.split(hold_out=["bolivia"]).leave_one_region_out()
+    study = wb.study(SpectralIndex(threshold=0.0), splits, root=tmp_path, name="water",
+                     device="cpu", show=False)
+    text = Seen(compare(study).report(tmp_path / "study.html").read_text("utf-8")).text
+    assert "the run is shown that held the chip out" in text
+    runs = [study.runs[0], study.runs[0]]
+    text = Seen(two_seeds(runs).report(tmp_path / "seeds.html").read_text("utf-8")).text
+    assert "Of several seeds the first is shown" in text

@@ -13,6 +13,8 @@ from tests.prediction.conftest import stored_scene, write_scene
 from tests.prediction.test_cog import prediction
 from workbench.errors import DataError, UnknownNameError
 from workbench.prediction.cog import to_cog
+from workbench.prediction.viewing import scene_view
+from workbench.widgets.comparing.painting import corners
 from workbench.widgets.comparing.pair import NOTHING
 from workbench.widgets.scene_map import SceneLook, scene_map
 
@@ -178,3 +180,22 @@ def test_nothing_is_painted_after_the_end(files):
     drag(panel, *np.add(panel.value.bounds, (0.01, 0, 0.01, 0)))
     assert panel.wait(30)
     assert shown(panel) == before
+
+
+def test_a_click_on_a_pixel_says_its_bands_and_what_each_prediction_has_there(panel, files):
+    place = 250, 300
+    lat, lon = np.mean(corners(scene_view(*files), (250, 251), (300, 301)), axis=0)
+    panel._chose_pixel(lat, lon)
+    assert panel.wait(30)
+    said = panel._pixel.value
+    assert f"row {place[0]}, column {place[1]}" in said
+    assert "EPSG:32720" in said
+    for value in stored_scene(600, 700)[:, *place]:
+        assert f"<td>{value}</td>" in said
+    names = ("land", "water", "ice")
+    found = names[int(prediction(600, 700)["class"].values[place])]
+    assert re.sub("<[^>]*>", "", said).endswith(f"a{found}bland")
+    assert panel._pair._pixel[1].location == pytest.approx([lat, lon])
+    panel._chose_pixel(lat + 3, lon)
+    assert panel.wait(30)
+    assert "Click a pixel" in panel._pixel.value

@@ -78,8 +78,7 @@ def write(comparison: Comparison, path: str | Path, *,
 
 
 def _report(comparison: Comparison, chips: Sequence[str] | None) -> Report:
-    atlas = Atlas(comparison) if any(run for entry in comparison.entries
-                                     for run in entry.runs[:1]) else None
+    atlas = Atlas(comparison) if any(entry.behind() for entry in comparison.entries) else None
     if atlas is None and chips:
         raise DataError("These scores came without their runs, so there are no chips to show.")
     chosen = [] if atlas is None else _chosen(atlas, chips)
@@ -105,13 +104,22 @@ def _report(comparison: Comparison, chips: Sequence[str] | None) -> Report:
                                         for row in table[shown].to_numpy()],
         layers=names, left=names[0] if names else "",
         right=next((name for name in names if name.startswith("errors")), ""),
-        legend=legend, grounds=grounds, intro=(
-            "Chips chosen by hand." if chips is not None else
-            "In each region the chip that the runs differ on most, as far as their counts tell."
-            if len(comparison.entries) > 1 else
-            "In each region the chip on which the run gets most pixels wrong."),
+        legend=legend, grounds=grounds, intro=_intro(comparison, by_hand=chips is not None),
         footer=f"Made by workbench {version} from the scores and checkpoints of the runs.",
     )
+
+
+def _intro(comparison: Comparison, *, by_hand: bool) -> str:
+    """Return which chips are shown, and which run predicted them where there are several."""
+    said = "Chips chosen by hand." if by_hand else \
+        "In each region the chip that the runs differ on most, as far as their counts tell." \
+        if len(comparison.entries) > 1 else \
+        "In each region the chip on which the run gets most pixels wrong."
+    if any(len(entry.behind()) > 1 for entry in comparison.entries):
+        said += " Of several splits the run is shown that held the chip out."
+    if any(len(entry.seeds) > 1 for entry in comparison.entries):
+        said += " Of several seeds the first is shown; shares of wrong pixels are those of all."
+    return said
 
 
 def _chosen(atlas: Atlas, chips: Sequence[str] | None) -> list[str]:

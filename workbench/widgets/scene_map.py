@@ -19,15 +19,16 @@ from workbench.errors import unknown_name
 from workbench.plots import plot
 from workbench.plots.chip_map import IMAGE
 from workbench.plots.scene_layers import SceneLayers
-from workbench.plots.webmap import Overlay
-from workbench.prediction.thinning import Bounds
+from workbench.plots.webmap import Overlay, pixel_at
+from workbench.prediction.thinning import Bounds, Part
 from workbench.prediction.viewing import PredictionLike, Scene
 from workbench.widgets.basemap import on_screen
 from workbench.widgets.cells import take_the_place
 from workbench.widgets.comparing.controls import Sides, Status, code_button
-from workbench.widgets.comparing.painting import legend
+from workbench.widgets.comparing.painting import all_corners, legend
 from workbench.widgets.comparing.pair import NOTHING, SIDES, Pair
 from workbench.widgets.comparing.panel import STYLE
+from workbench.widgets.comparing.pixel import view_pixel_html
 from workbench.widgets.comparing.worker import Worker
 from workbench.widgets.overlays import PIXELATED
 from workbench.widgets.resizing import Resizing
@@ -38,6 +39,7 @@ _REST_S = 0.15
 _AIR = 0.1
 # Pixels of a picture: of the screen's, but never more than one that few bytes can hold.
 _LEAST_SIDE, _MOST_SIDE = 256, 1280
+_HINT = '<div class="wb-said">Click a pixel: its bands, and what each run says.</div>'
 _KEPT: dict[str, SceneLook] = {}
 
 
@@ -119,7 +121,8 @@ class SceneMap(traitlets.HasTraits):
         self._closed = threading.Event()
         self._legends = [widgets.HTML(layout={"flex": "1 1 0", "min_width": "0"}) for _ in SIDES]
         # Without an image below, nothing has to shine through.
-        self._pair = Pair(_on_the_map(look.bounds), lambda lat, lon: None,
+        self._pixel = widgets.HTML(_HINT)
+        self._pair = Pair(_on_the_map(look.bounds), self._chose_pixel,
                           0.8 if IMAGE in layers.names else 1.0)
         self._sides = Sides(layers.names, self._change, self._pair.opacity)
         self._pair.maps[0].observe(self._moved, "bounds")
@@ -170,6 +173,21 @@ class SceneMap(traitlets.HasTraits):
             self._dragged = True
             self._change(bounds=tuple(round(edge, 6) for edge in (west, south, east, north)))
             self._dragged = False
+
+    def _chose_pixel(self, lat: float, lon: float) -> None:
+        self._worker.ask("pixel", partial(self._look_at, lat, lon))
+
+    def _look_at(self, lat: float, lon: float) -> None:
+        """Say what is known of a pixel; done in the worker's thread."""
+        scene = self._layers.scene
+        row, column = pixel_at(lat, lon, scene.grid.transform, scene.grid.crs)
+        if not (0 <= row < scene.grid.height and 0 <= column < scene.grid.width):
+            self._pair.mark([])
+            self._pixel.value = _HINT
+            return
+        pixel = scene.view(Part(row, column, 1, 1, 1))
+        self._pair.mark(all_corners(pixel))
+        self._pixel.value = view_pixel_html(pixel, row, column, lat, lon)
 
     @traitlets.validate("value")
     def _check(self, proposal: Any) -> SceneLook:
@@ -238,7 +256,7 @@ class SceneMap(traitlets.HasTraits):
                            layout={"width": "100%", "align_items": "center"})
         legends = widgets.HBox(self._legends, layout={"width": "100%"})
         body = widgets.VBox([top, self._code, self._sides.box, self._pair.box, legends,
-                             Resizing()])
+                             self._pixel, Resizing()])
         body.add_class("wb-compare")
         style = widgets.HTML(f"<style>{STYLE}</style>{PIXELATED}", layout={"display": "none"})
         return widgets.VBox([style, body])

@@ -6,7 +6,6 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from workbench.errors import WorkbenchError
 from workbench.evaluation import Comparison, compare
 from workbench.runs import Run
 from workbench.widgets.app.parts import Step, empty, hint, problem
@@ -15,6 +14,7 @@ from workbench.widgets.app.rows import Rows
 from workbench.widgets.app.session import Session
 from workbench.widgets.comparing import CompareMap, compare_map
 from workbench.widgets.latest import Latest
+from workbench.widgets.telling import telling
 
 _COMPUTING = "comparing…"
 
@@ -82,22 +82,20 @@ class CompareStep(Step):
 
     def _compare(self, runs: list[Run]) -> None:
         """Compare runs, in a thread."""
-        try:
+        with telling(lambda text: self._show(None, problem(text))):
             comparison = compare(runs)
-        except WorkbenchError as error:
-            self._show(None, problem(str(error)))
-            return
-        self._show(comparison, widgets.HTML(comparison._repr_html_()))
-        try:
-            self._show_map(compare_map(comparison))
-        except WorkbenchError as error:
-            self._maps.children = (problem(str(error)),)
+            self._show(comparison, widgets.HTML(comparison._repr_html_()))
+            with telling(self._no_map):
+                self._show_map(compare_map(comparison))
 
     def _show(self, comparison: Comparison | None, said: widgets.Widget) -> None:
         self.session.comparison = comparison
         self._table.children = (said,)
         if comparison is None:
             self._maps.children = ()
+
+    def _no_map(self, text: str) -> None:
+        self._maps.children = (problem(text),)
 
     def _show_map(self, shown: CompareMap) -> None:
         before, self._map = self._map, shown

@@ -12,7 +12,7 @@ import xarray as xr
 from workbench.data.bands import BANDS
 from workbench.evaluation.maps import prediction_classes
 from workbench.plots.webmap import pixel_at
-from workbench.prediction.grid import array_grid
+from workbench.prediction.grid import Grid, array_grid
 from workbench.prediction.result import NODATA
 
 _WIDTH, _HEIGHT = 210, 84
@@ -45,20 +45,52 @@ def pixel_html(ground: xr.Dataset, row: int, column: int, lat: float, lon: float
     label = int(here["label"])
     truth = legend[label].name if label < len(legend) else None
     chip = ground.attrs["chips"][int(here["chip"])]
-    grid = array_grid(ground)
-    x, y = grid.transform @ (column + 0.5, row + 0.5)
-    lon = (lon + 180) % 360 - 180
-    where = (f"{abs(lat):.5f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.5f}° "
-             f"{'E' if lon >= 0 else 'W'}") if ground.attrs["georeferenced"] else "no position"
-    place = f"{x:.7g}, {y:.8g} · {grid.crs.to_string()}" if ground.attrs["georeferenced"] else ""
-    head = (f"<b>{escape(where)}</b><span>{escape(place)}</span>"
-            f"<span>{escape(chip)} · row {row}, column {column} of the view</span>")
+    head = _where(array_grid(ground), row, column, lat, lon) if ground.attrs["georeferenced"] \
+        else "<b>no position</b>"
+    head += f"<span>{escape(chip)} · row {row}, column {column} of the view</span>"
     said = "".join(_run_row(str(run), entry["class"], entry.drop("class"), truth, colors)
                    for run, entry in pixel_table(ground, row, column).iterrows())
     shown = _chip(truth, colors) if truth else "<i>no label</i>"
     return (f'<div class="wb-pixel"><div class="wb-pixel-where">{head}</div>'
             f'<div class="wb-pixel-bands">{_spectrum(here["image"])}</div>'
             f'<table><tr><td>label</td><td colspan="2">{shown}</td></tr>{said}</table></div>')
+
+
+def view_pixel_html(view: xr.Dataset, row: int, column: int, lat: float, lon: float) -> str:
+    """Return the same of the one pixel of a large scene that `view` holds, at `row` and `column`.
+
+    Args:
+        view: One pixel, as `wb.scene_view` gives it.
+        row: Its row in the scene.
+        column: Its column in the scene.
+        lat: Where it was clicked.
+        lon: Where it was clicked.
+    """
+    here = view.isel(y=0, x=0)
+    legend = prediction_classes(view)
+    colors = {entry.name: entry.color for entry in legend}
+    said = ""
+    for run in here["run"].values:
+        value = int(here["class"].sel(run=run))
+        name = legend[value].name if value < len(legend) else None
+        sure = float(here["probability"].sel(run=run)) if "probability" in here else np.nan
+        shown = f"{_chip(name, colors)}" if name else "<i>nodata</i>"
+        said += (f"<tr><td>{escape(str(run))}</td><td>{shown}</td>"
+                 f"<td>{f'{100 * sure:.1f} %' if np.isfinite(sure) else ''}</td></tr>")
+    bands = _spectrum(here["image"]) if "image" in here else ""
+    head = _where(array_grid(view), 0, 0, lat, lon)
+    return (f'<div class="wb-pixel"><div class="wb-pixel-where">{head}'
+            f"<span>row {row}, column {column}</span></div>"
+            f'<div class="wb-pixel-bands">{bands}<table>{said}</table></div></div>')
+
+
+def _where(grid: Grid, row: int, column: int, lat: float, lon: float) -> str:
+    x, y = grid.transform @ (column + 0.5, row + 0.5)
+    lon = (lon + 180) % 360 - 180
+    where = (f"{abs(lat):.5f}° {'N' if lat >= 0 else 'S'}, "
+             f"{abs(lon):.5f}° {'E' if lon >= 0 else 'W'}")
+    place = f"{x:.7g}, {y:.8g} · {grid.crs.to_string()}"
+    return f"<b>{escape(where)}</b><span>{escape(place)}</span>"
 
 
 def _run_row(run: str, found: str | None, shares: pd.Series, truth: str | None,
