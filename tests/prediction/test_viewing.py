@@ -18,7 +18,9 @@ import workbench as wb
 from tests.prediction.conftest import NORTH_UP, TRANSFORMS, stored_scene, write_scene
 from tests.prediction.server import serving
 from tests.prediction.test_cog import prediction
+from tests.prediction.test_scene import MODEL
 from workbench.errors import BandError, DataError, GridError
+from workbench.prediction import predict
 from workbench.prediction.cog import to_cog
 from workbench.prediction.grid import array_grid, raster_grid
 from workbench.prediction.thinning import Part, bounds_of, part_in, thinned_arrays, whole
@@ -81,7 +83,7 @@ def test_the_antimeridian_is_a_place_like_any_other() -> None:
 def test_what_lies_elsewhere_is_nothing_and_is_said() -> None:
     source = prediction()
     assert part_in(array_grid(source), (10, 50, 11, 51), 100) is None
-    with pytest.raises(DataError, match=r"bounds=\(10, 50, 11, 51\) lie outside of the scene"):
+    with pytest.raises(DataError, match=r"bounds=\(10.0, 50.0, 11.0, 51.0\) lie outside of the scene"):
         scene_view(source, bounds=(10, 50, 11, 51))
 
 
@@ -195,6 +197,10 @@ def test_a_view_is_drawn_by_plot(tmp_path: Path) -> None:
     (lambda: scene_view({"a": prediction(), "b": prediction(transform=FIJI)}), GridError,
      "the prediction of b is not on the grid of the prediction of a"),
     (lambda: scene_view(prediction(), 7), DataError, "int is no scene"),
+    (lambda: scene_view(prediction(), side=0), DataError, "side=0 is below 1"),
+    (lambda: scene_view(prediction(), bounds=(0, 1)), DataError, r"bounds=\(0, 1\) is no box"),
+    (lambda: scene_view(prediction(), bounds=(0, 5, 1, 4)), DataError, "south below north"),
+    (lambda: scene_view(prediction().drop_vars("spatial_ref")), GridError, "has no CRS"),
     (lambda: scene_view("nowhere.tif"), DataError, "nowhere.tif cannot be read: No such file"),
 ])
 def test_what_cannot_be_shown_is_refused_with_the_remedy(given, error, says) -> None:
@@ -223,3 +229,26 @@ def test_arrays_of_any_order_are_read_alike() -> None:
     part = Part(4, 6, 10, 12, 2)
     np.testing.assert_array_equal(thinned_arrays("a", [source]).read(part),
                                   thinned_arrays("b", [source.transpose("x", "y")]).read(part))
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_any_grid_keeps_its_place(name: str) -> None:
+    source = prediction(transform=TRANSFORMS[name])
+    view = array_grid(scene_view(source, side=25))
+    assert view.transform.almost_equals(TRANSFORMS[name] @ Affine.scale(2), 1e-6)
+    assert view.crs == CRS.from_epsg(32720)
+
+
+def test_bounds_across_the_antimeridian_are_written_either_way() -> None:
+    source = prediction(100, 100, transform=FIJI)
+    west, south, east, north = bounds_of(array_grid(source))
+    whole_way = scene_view(source, bounds=(west, south, east, north))
+    xr.testing.assert_identical(scene_view(source, bounds=(west, south, east - 360, north)),
+                                whole_way)
+
+
+def test_a_prediction_that_is_kept_on_disk_is_read_block_by_block(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "scene.tif", stored_scene(300, 200))
+    on_disk = predict(MODEL, path, store=tmp_path / "store", window=64)
+    in_memory = predict(MODEL, path, window=64)
+    xr.testing.assert_identical(scene_view(on_disk, side=60), scene_view(in_memory, side=60))

@@ -168,6 +168,10 @@ def test_a_key_keeps_the_view_and_another_layer_is_refused(files):
     for panel in (first, second):
         panel.close()
         assert panel.wait(30)
+    alone = scene_map(prediction(), key="scene")
+    assert alone.value.left == "prediction of lora", "of another scene nothing is kept"
+    alone.close()
+    assert alone.wait(30)
     with pytest.raises(UnknownNameError, match="Did you mean 'prediction of a'"):
         scene_map(*files, left="predicton of a")
 

@@ -72,8 +72,8 @@ def _of_dataset(given: xr.Dataset, name: str | None) -> Shown:
         [name or str(given.attrs.get("run", "prediction"))]
     if name is not None and len(runs) > 1:
         runs = [f"{name} {run}" for run in runs]
-    of = {kind: thinned_arrays(f"the prediction of {runs[0]}", [given[kind].rio.write_crs(
-        given.rio.crs)]) for kind in ("class", "probability") if kind in given}
+    of = {kind: thinned_arrays(f"the prediction of {runs[0]}", [_with_crs(given[kind], given)])
+          for kind in ("class", "probability") if kind in given}
     return Shown(tuple(runs), classes, of["class"], of.get("probability"),
                  str(given.attrs.get("source", "")), bool(given.attrs.get("simulated", 0)))
 
@@ -130,8 +130,7 @@ def shown_scene(scene: Any, bands: Sequence[str] | None) -> tuple[tuple[str, ...
                   if {y, x} == set(array.squeeze(drop=True).dims)}
         if not layers:
             raise DataError(f"No variable of the scene has the dimensions {y} and {x} alone.")
-        arrays = [array.squeeze(drop=True).rio.write_crs(scene.rio.crs)
-                  for array in layers.values()]
+        arrays = [_with_crs(array.squeeze(drop=True), scene) for array in layers.values()]
         return _named("the scene", list(layers), bands), thinned_arrays("the scene", arrays)
     if isinstance(scene, xr.DataArray):
         dim, kept = banded(scene, *spatial_dims(scene))
@@ -139,6 +138,10 @@ def shown_scene(scene: Any, bands: Sequence[str] | None) -> tuple[tuple[str, ...
         return _named("the scene", names, bands), thinned_arrays("the scene", [kept])
     raise DataError(f"{type(scene).__name__} is no scene: pass the path or address of a GeoTIFF, "
                     "or an array.")
+
+
+def _with_crs(array: xr.DataArray, dataset: xr.Dataset) -> xr.DataArray:
+    return array if dataset.rio.crs is None else array.rio.write_crs(dataset.rio.crs)
 
 
 def _named(name: str, said: Sequence[str | None], bands: Sequence[str] | None) -> tuple[str, ...]:

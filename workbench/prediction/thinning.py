@@ -60,6 +60,23 @@ class Thinned(NamedTuple):
     overviews: bool = False
 
 
+def checked_bounds(bounds: Sequence[float]) -> Bounds:
+    """Return bounds whose east lies beyond their west, beyond 180° where it must.
+
+    Raises:
+        DataError: They are no box on the globe.
+    """
+    try:
+        west, south, east, north = (float(edge) for edge in bounds)
+    except (TypeError, ValueError):
+        west, south, east, north = (math.nan,) * 4
+    east += 360 * (east < west)
+    if not (west < east and -90 <= south < north <= 90 and math.isfinite(west + east)):
+        raise DataError(f"bounds={bounds!r} is no box on the globe: west, south, east, north in "
+                        "degrees, south below north.")
+    return west, south, east, north
+
+
 def whole(grid: Grid, side: int) -> Part:
     """Return all of a grid with at most `side` rows and columns."""
     return _part(0, 0, grid.height, grid.width, side)

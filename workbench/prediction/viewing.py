@@ -15,7 +15,15 @@ from workbench.errors import DataError, GridError, unknown_name
 from workbench.prediction.grid import Grid
 from workbench.prediction.result import NODATA, dataset
 from workbench.prediction.showable import Shown, shown_predictions, shown_scene
-from workbench.prediction.thinning import Bounds, Part, Thinned, bounds_of, part_in, whole
+from workbench.prediction.thinning import (
+    Bounds,
+    Part,
+    Thinned,
+    bounds_of,
+    checked_bounds,
+    part_in,
+    whole,
+)
 
 PredictionLike = xr.Dataset | str | Path
 # Without overviews the whole scene is kept at this side: what is further out is cut from it.
@@ -37,8 +45,8 @@ def scene_view(predictions: PredictionLike | Mapping[str, PredictionLike],
         predictions: What `wb.predict` returned, or the GeoTIFF that `wb.to_cog` wrote (the
             probability is taken from the file beside it); or several by name.
         scene: The scene they were made from: path or address of a GeoTIFF, or an array.
-        bounds: West, south, east and north in degrees; longitudes may go on beyond 180. By default
-            all of it.
+        bounds: West, south, east and north in degrees, across the antimeridian with west above
+            east or longitudes beyond 180. By default all of it.
         side: Rows and columns at most.
         bands: Names of the bands of `scene` in its order, where it does not say them itself.
 
@@ -49,10 +57,15 @@ def scene_view(predictions: PredictionLike | Mapping[str, PredictionLike],
 
     Raises:
         GridError: Predictions or scene lie on other grids, or nowhere.
-        DataError: A file cannot be read, there is nothing within the bounds, or classes differ.
+        DataError: A file cannot be read, there is nothing within the bounds or they are none, or
+            classes differ.
         BandError: `bands` does not name the bands of the scene.
         DownloadError: A server does not answer.
     """
+    if side < 1:
+        raise DataError(f"side={side} is below 1 pixel.")
+    if bounds is not None:
+        bounds = checked_bounds(bounds)
     opened = Scene(predictions, scene, bands=bands)
     part = opened.part(bounds, side)
     if part is None:

@@ -20,7 +20,7 @@ from workbench.plots import plot
 from workbench.plots.chip_map import IMAGE
 from workbench.plots.scene_layers import SceneLayers
 from workbench.plots.webmap import Overlay, pixel_at
-from workbench.prediction.thinning import Bounds, Part
+from workbench.prediction.thinning import Bounds, Part, checked_bounds
 from workbench.prediction.viewing import PredictionLike, Scene
 from workbench.widgets.basemap import on_screen
 from workbench.widgets.cells import take_the_place
@@ -92,11 +92,13 @@ def scene_map(predictions: PredictionLike | Mapping[str, PredictionLike],
         UnknownNameError: There is no such layer; names the nearest.
     """
     layers = SceneLayers(Scene(predictions, scene, bands=bands))
-    look = _KEPT.get(key or "") or _first_look(layers)
+    kept = _KEPT.get(key or "")
+    look = kept if kept and {kept.left, kept.right} <= {*layers.names} else _first_look(layers)
     given = {"left": left, "right": right, "swipe": swipe or None,
              "bounds": None if bounds is None else tuple(bounds)}
     look = dataclasses.replace(look, **{name: value for name, value in given.items()  # type: ignore
                                         if value is not None})
+    look = dataclasses.replace(look, bounds=checked_bounds(look.bounds))
     return SceneMap(layers, look, given=(predictions, scene, bands), key=key)
 
 
@@ -195,7 +197,7 @@ class SceneMap(traitlets.HasTraits):
         for name in (look.left, look.right):
             if name not in self._layers.names:
                 raise unknown_name("layer", name, self._layers.names, "the menu above each map")
-        return look
+        return dataclasses.replace(look, bounds=checked_bounds(look.bounds))
 
     @traitlets.observe("value")
     def _on_value(self, change: Any) -> None:

@@ -151,7 +151,9 @@ def test_a_key_keeps_the_view_for_the_cell_run_again(runs):
     second = compare_map(runs, key="kept")
     assert second.value == first.value
     assert compare_map(runs, key="kept", left="image").value.left == "image"
-    for one in (first, second):
+    alone = compare_map([runs[1]], key="kept")
+    assert alone.value.runs == ("never",), "of other runs nothing is kept"
+    for one in (first, second, alone):
         one.wait(30)
         one.close()
 

@@ -15,6 +15,7 @@ import xarray as xr
 from IPython.display import DisplayHandle, display
 
 from workbench.data.split import display_name
+from workbench.errors import UnknownNameError
 from workbench.evaluation import Comparison, Scores
 from workbench.evaluation.atlas import Atlas
 from workbench.evaluation.tables import PARTS
@@ -79,7 +80,7 @@ def compare_map(comparison: Comparison | Iterable[Run | Scores], *, chip: str | 
     chosen = (runs,) if isinstance(runs, str) else tuple(runs) if runs is not None else None
     given: dict[str, Any] = {"region": region, "left": left, "right": right, "runs": chosen,
                              "swipe": swipe or None, "seed": seed}
-    view = _KEPT.get(key or "") or first_view(atlas)
+    view = _kept(atlas, key) or first_view(atlas)
     view = dataclasses.replace(view, **{name: value for name, value in given.items()
                                         if value is not None})
     view = checked(atlas, view)
@@ -88,6 +89,14 @@ def compare_map(comparison: Comparison | Iterable[Run | Scores], *, chip: str | 
     elif region is not None or chosen is not None:
         view = dataclasses.replace(view, chip=worst_chip(atlas, view.runs, view.region))
     return CompareMap(atlas, view, key=key)
+
+
+def _kept(atlas: Atlas, key: str | None) -> View | None:
+    """Return the view that is kept under a name, unless other runs or data are shown now."""
+    try:
+        return checked(atlas, _KEPT[key]) if key in _KEPT else None
+    except UnknownNameError:
+        return None
 
 
 class CompareMap(traitlets.HasTraits):
