@@ -72,7 +72,8 @@ def write_index(root: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     table = store.geopandas.GeoDataFrame(store.pd.DataFrame(rows).set_index("chip_id"))
     shapes = store.footprints(table, table[list("abcdef")].to_numpy())
-    store._write(path, geopandas.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326"), info)
+    chips = geopandas.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326")
+    store.write_chips(path, chips, store._facts(info))
 
 
 def seconds(name: str, work: Callable[[], Any]) -> Any:

@@ -18,8 +18,11 @@ from workbench.data.dates import DateSpec, dates_to_json, find_date
 from workbench.data.files import FileSpec, find_files, pair_files, scene_names
 from workbench.data.index import Scene, index_scenes, values_in_masks
 from workbench.data.info import Classes, ClassInfo, DatasetInfo, parse_bands, parse_classes
+from workbench.data.kept import Index, KeptIndex
 from workbench.data.raster import Raster, check_same_grid, describe
 from workbench.data.regions import (
+    ACROSS,
+    OUTSIDE,
     RegionSpec,
     parse_regions,
     regions_to_json,
@@ -35,9 +38,6 @@ class ChipWarning(UserWarning):
     """Some chips among many are left out; the message counts them and says why."""
 
 
-Index = tuple[DatasetInfo, geopandas.GeoDataFrame, dict[str, str]]
-
-
 @dataclasses.dataclass(frozen=True)
 class Facts:
     """What holds for all files, as people give it; the arguments of `Dataset.from_folder`."""
@@ -51,16 +51,18 @@ class Facts:
     no_label: tuple[int, ...]
     name: str | None
 
+    def asked(self, source: Mapping[str, Any]) -> str:
+        """Return in one way, however it was written, what is asked of the files of a source."""
+        classes = None if self.classes is None else parse_classes(self.classes)
+        return repr((dict(source), dataclasses.replace(self, bands=parse_bands(self.bands),
+                                                       classes=None), classes))
+
 
 def index_folder(images: FileSpec, masks: FileSpec, facts: Facts, *, region: RegionSpec,
                  date: DateSpec) -> Index:
     """Return facts, index and what was left out; the arguments are `Dataset.from_folder`'s."""
     image_files, mask_files = find_files(images, "images"), find_files(masks, "masks")
-    pairs, unpaired = pair_files(image_files, mask_files)
     rule = parse_regions(region)
-    files = [image for image, _ in pairs]
-    scenes, bad = open_scenes(pairs, scene_names(files), scene_regions(rule, files))
-    bad |= {image.stem: f"no mask: {image} has none of the same name" for image in unpaired}
     source = {
         "kind": "folder",
         "images": _spec_to_json(images),
@@ -68,10 +70,24 @@ def index_folder(images: FileSpec, masks: FileSpec, facts: Facts, *, region: Reg
         "region": regions_to_json(rule),
         **({} if date is None else {"date": dates_to_json(date)}),
     }
+    kept, asked = KeptIndex([*image_files, *mask_files]), facts.asked(source)
+    if (found := kept.read(asked)) is not None:
+        _, chips, skipped = found
+        _tell(skipped, len(chips), facts, stacklevel=4)
+        return found
+    pairs, unpaired = pair_files(image_files, mask_files)
+    files = [image for image, _ in pairs]
+    scenes, bad = open_scenes(pairs, scene_names(files), scene_regions(rule, files))
+    bad |= {image.stem: f"no mask: {image} has none of the same name" for image in unpaired}
     polygons = rule if isinstance(rule, geopandas.GeoDataFrame) else None
     info, chips, skipped = index_opened(scenes, bad, facts, source, polygons)
     if date is not None:
         chips["date"] = [find_date(date, path) for path in chips["image"]]
+    # As people asked, and as a split asks when it opens its data again.
+    named = dict(zip(info.class_values, info.classes, strict=True))
+    again = dataclasses.replace(facts, bands=info.stored_bands, classes=named)
+    for question in {asked, again.asked(source)}:
+        kept.write(question, (info, chips, skipped))
     return info, chips, skipped
 
 
@@ -115,14 +131,10 @@ def index_opened(scenes: Sequence[Scene], bad: dict[str, str], facts: Facts,
         reader=reader,
     )
     chips, bad_chips, outside = index_scenes(scenes, info, polygons)
-    bad = bad | bad_chips
-    _need_one(chips, bad | outside)
-    # A scene that is labelled in places, cut into chips, has chips without a label: no news.
-    told = {chip: reason for chip, reason in bad.items()
-            if facts.chip_size is None or not reason.startswith("no label:")}
-    if told:
-        _warn(told, len(chips) + len(bad))
-    return info, chips, bad | outside
+    skipped = bad | bad_chips | outside
+    _need_one(chips, skipped)
+    _tell(skipped, len(chips), facts, stacklevel=5)
+    return info, chips, skipped
 
 
 def _spec_to_json(spec: FileSpec) -> Any:
@@ -169,13 +181,20 @@ def _need_one(found: Sequence[object] | geopandas.GeoDataFrame, skipped: dict[st
         )
 
 
-def _warn(bad: dict[str, str], total: int) -> None:
-    chip, reason = next(iter(bad.items()))
+def _tell(skipped: dict[str, str], used: int, facts: Facts, *, stacklevel: int) -> None:
+    """Warn of chips that cannot be used; those outside of polygons were not meant to be."""
+    bad = {chip: reason for chip, reason in skipped.items() if reason not in (ACROSS, OUTSIDE)}
+    # A scene that is labelled in places, cut into chips, has chips without a label: no news.
+    told = {chip: reason for chip, reason in bad.items()
+            if facts.chip_size is None or not reason.startswith("no label:")}
+    if not told:
+        return
+    chip, reason = next(iter(told.items()))
     warnings.warn(
-        f"{len(bad)} of {total} chips are left out ({count_kinds(bad)}); dataset.skipped lists "
-        f"them. The first, {chip}: {reason}",
+        f"{len(told)} of {used + len(bad)} chips are left out ({count_kinds(told)}); "
+        f"dataset.skipped lists them. The first, {chip}: {reason}",
         ChipWarning,
-        stacklevel=5,
+        stacklevel=stacklevel,
     )
 
 

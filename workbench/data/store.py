@@ -18,22 +18,21 @@ from typing import Any
 
 import geopandas
 import pandas as pd
-import pyarrow.parquet as pq
 from filelock import FileLock
 
 from workbench.data.chipping import ChipWindow
 from workbench.data.folder import ChipWarning, count_kinds
 from workbench.data.footprints import footprints
 from workbench.data.index import count_pixels, merge_clusters
+from workbench.data.indexfile import facts_of, read_chips, write_chips
 from workbench.data.info import DatasetInfo
 from workbench.data.progress import Progress
 from workbench.data.readers import READERS, Found
 from workbench.errors import DataError, GridError, LabelError
-from workbench.storage import atomic_file, cache_dir
+from workbench.storage import cache_dir
 
 # Raised when rows mean something else than before.
 VERSION = 1
-_FACTS = b"workbench"
 _GRID = ["a", "b", "c", "d", "e", "f"]
 
 
@@ -47,7 +46,7 @@ def index_path(root: Path, images: str | None) -> Path:
 
 def stored_shape(path: Path) -> tuple[int, int] | None:
     """Return rows and columns of the chips of an index, None where there is none."""
-    facts = _facts_of(path)
+    facts = facts_of(path)
     return None if facts is None else (facts["chip_shape"][0], facts["chip_shape"][1])
 
 
@@ -115,21 +114,8 @@ def _facts(info: DatasetInfo) -> dict[str, Any]:
     return {"version": VERSION, **facts}
 
 
-def _facts_of(path: Path) -> dict[str, Any] | None:
-    try:
-        told: dict[str, Any] = json.loads(pq.read_schema(path).metadata[_FACTS])
-    except (OSError, KeyError, TypeError, ValueError):  # none, or not ours: it is made anew
-        return None
-    return told
-
-
 def _known(path: Path, info: DatasetInfo) -> geopandas.GeoDataFrame | None:
-    if _facts_of(path) != _facts(info):
-        return None
-    try:
-        return geopandas.read_parquet(path).set_index("chip_id")
-    except (OSError, ValueError, KeyError):
-        return None
+    return read_chips(path) if facts_of(path) == _facts(info) else None
 
 
 def _complete(path: Path, root: Path, found: Sequence[Found], stamps: Mapping[str, str],
@@ -168,7 +154,7 @@ def _complete(path: Path, root: Path, found: Sequence[Found], stamps: Mapping[st
     for chip_id, row in rows.items():
         row["cluster"] = cluster.get(chip_id, row["cluster"])
     table = _table([rows[chip_id] for chip_id in sorted(rows)])
-    _write(path, table, info)
+    write_chips(path, table, _facts(info))
     journal.unlink()
     _tell(table.loc[[chip.chip_id for chip in wanted], "reason"].dropna().to_dict(), len(wanted))
     return table
@@ -248,11 +234,3 @@ def _table(rows: list[dict[str, Any]]) -> geopandas.GeoDataFrame:
     good = merge_clusters(chips[chips["reason"].isna()])
     chips.loc[good.index, "cluster"] = good["cluster"]
     return chips
-
-
-def _write(path: Path, table: geopandas.GeoDataFrame, info: DatasetInfo) -> None:
-    with atomic_file(path) as temporary:
-        table.reset_index().to_parquet(temporary, compression="zstd")
-        plain = pq.read_table(temporary)
-        facts = {**plain.schema.metadata, _FACTS: json.dumps(_facts(info)).encode()}
-        pq.write_table(plain.replace_schema_metadata(facts), temporary, compression="zstd")
