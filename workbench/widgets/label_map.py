@@ -15,7 +15,7 @@ from workbench.plots.labels import pictures
 from workbench.plots.webmap import class_overlay, image_overlay, pixel_at
 from workbench.prediction.grid import array_grid
 from workbench.widgets.basemap import new_map
-from workbench.widgets.overlays import layer
+from workbench.widgets.overlays import NOTHING, layer
 
 TOOLS = {"point": "draw:CircleMarker", "polygon": "draw:Polygon", "box": "draw:Rectangle",
          "select": None}  # fmt: skip
@@ -48,9 +48,9 @@ class LabelMap:
         self._pictures = pictures(labels.imagery, _PICTURE_SIDE)
         first = self._picture(next(iter(self._pictures)))
         self._image = layer(first, name="image", pane=_IMAGE)
-        self._map = ipyleaflet.ImageOverlay(url="", bounds=first.bounds, name="map", pane=_MAP,
+        self._map = ipyleaflet.ImageOverlay(url=NOTHING, bounds=first.bounds, name="map", pane=_MAP,
                                             opacity=0.6)
-        self._doubt = ipyleaflet.ImageOverlay(url="", bounds=first.bounds, name="uncertainty",
+        self._doubt = ipyleaflet.ImageOverlay(url=NOTHING, bounds=first.bounds, name="uncertainty",
                                               pane=_DOUBT, opacity=0.0)
         self._shapes = ipyleaflet.GeoJSON(data=_collection([]), name="labels",
                                           style_callback=self._style,

@@ -21,6 +21,8 @@ STYLE = """<style>
 .wb-form .wb-field .jupyter-widgets { margin: 0; min-width: 0; }
 .wb-form .wb-field input, .wb-form .wb-field select {
   width: 100%; margin: 0; flex: 0 0 auto; box-sizing: border-box; height: 28px; }
+.wb-form .wb-field select:not([size]) { background-image: none; appearance: auto; }
+[data-jp-theme-light="false"] .wb-form .wb-field select { color-scheme: dark; }
 .wb-form .wb-field select[size] { height: 122px; padding: 2px; margin-top: 8px; }
 .wb-form .wb-field select option { padding: 1px 4px; }
 .wb-form .wb-field .widget-checkbox { flex-direction: row; }

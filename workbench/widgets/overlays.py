@@ -17,6 +17,9 @@ from workbench.plots.webmap import Overlay, class_overlay, image_overlay
 PIXELATED = ('<style>img.leaflet-image-layer[src^="data:image/png"] '
              "{ image-rendering: pixelated; }</style>")
 
+# A transparent pixel: for no address at all browsers draw a broken image.
+NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
+
 
 def image_layer(pixels: npt.NDArray[np.uint8], transform: Affine, crs: CRS | str | None, *,
                 name: str, pane: str | None = None, opacity: float = 1.0) -> ImageOverlay:

@@ -50,10 +50,11 @@ class CataloguePanel {
     return element("div", { class: "wb-card" },
       element("p", {}, entry.description),
       element("div", { class: "wb-legend" }, ...entry.classes.map((kind) => element("span", {}, element("i", { style: `background:${kind.colour}` }), kind.name))),
+      // Before all there is to read: what to do must not lie below the fold.
+      entry.open ? open : element("div", {}, element("span", { class: "wb-muted" }, "Not on this machine. To fetch it:"), element("pre", { class: "wb-code" }, entry.fetch)),
       entry.preview.length ? element("div", { class: "wb-pictures" }, ...entry.preview.map((picture) => element("figure", {}, element("img", { src: picture.url, alt: picture.name }), element("figcaption", {}, picture.name)))) : null,
       ...entry.flags.map((flag) => element("div", { class: "wb-caveat wb-red" }, `⚑ ${flag}`)),
       ...entry.caveats.map((text) => element("div", { class: "wb-caveat" }, text)),
-      element("dl", {}, ...facts),
-      entry.open ? open : element("div", {}, element("span", { class: "wb-muted" }, "Not on this machine. To fetch it:"), element("pre", { class: "wb-code" }, entry.fetch)));
+      element("dl", {}, ...facts));
   }
 }
