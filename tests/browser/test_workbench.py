@@ -92,3 +92,13 @@ def test_from_an_empty_start_to_a_comparison(run_notebook, notebook, root):
     said.wait_for()
     assert "comparison=None" not in said.inner_text()
     assert len(list_runs(root)) == 1
+
+    # Another kernel goes on where this one ended.
+    lab.restart_kernel()
+    lab.run_all(120)
+    steps.get_by_text("Bolivia held out").wait_for()
+    assert steps.locator("[aria-current]").inner_text().split("\n")[1] == "Compare"
+    assert app.locator(".wb-notice").count() == 0
+    page.locator(".wb-compare").wait_for(timeout=120_000)
+    steps.get_by_role("button", name="Code").click()
+    assert app.locator(".wb-script pre").inner_text() == script
