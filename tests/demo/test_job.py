@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from workbench.demo.job import claim, fitted, recipes
 from workbench.errors import WorkbenchError
 from workbench.events import RunResumed
 from workbench.recipe import Recipe
+from workbench.training.step import Step
 
 MADE_BY = {"workbench": "0.1.0", "epochs": 5}
 
@@ -40,18 +39,17 @@ def test_baselines_stand_beside_the_fine_tuned_runs(tiny_floods):
     assert {"ndwi-0", "ndwi-tuned", "mndwi-0", "mndwi-tuned"} == set(names[4:])
 
 
-def interrupt_after_the_first_step(run: Path) -> None:
-    events = run / "events.jsonl"
-    while not (events.is_file() and "step_done" in events.read_text()):
-        time.sleep(0.005)
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_an_interrupted_training_is_kept_and_goes_on(tiny_floods, tmp_path):
+def test_an_interrupted_training_is_kept_and_goes_on(tiny_floods, tmp_path, monkeypatch):
     split = tiny_floods.split(hold_out=["bolivia"])
     recipe = Recipe(backbone="unet_encoder", peft="full", epochs=20, patience=20)
-    threading.Thread(target=interrupt_after_the_first_step, args=[tmp_path / "unet"]).start()
-    with pytest.raises(KeyboardInterrupt):
+    take = Step.take
+
+    def interrupted(self, *given):
+        os.kill(os.getpid(), signal.SIGINT)
+        return take(self, *given)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Step, "take", interrupted)
         fitted(tmp_path, "unet", recipe, split, "cpu")
     run = fitted(tmp_path, "unet", recipe, split, "cpu")
     assert run.state == "finished"

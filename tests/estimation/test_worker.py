@@ -91,3 +91,15 @@ def test_without_its_process_an_estimate_is_made_here(split: Split) -> None:
         forecast._worker.close()
         forecast.probe(RECIPE)
         assert forecast.memory(RECIPE).total > 0
+
+
+def test_an_answer_that_is_cut_off_by_the_end_of_the_process_is_none(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = "import sys; sys.stdin.readline(); sys.stdout.write('{\"done\": tr')"
+    start = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **how: start(
+        [sys.executable, "-c", ends], **how))  # fmt: skip
+    worker = Worker()
+    with pytest.raises(RuntimeError, match="the process has died"):
+        list(worker.ask(ASKED, PATIENCE_S))
+    worker.close()

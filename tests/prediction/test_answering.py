@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.prediction.conftest import stored_scene, write_scene
 from tests.prediction.test_scene import MODEL, Convolutions
 from workbench.errors import RunError
 from workbench.prediction import job, predict
+from workbench.prediction.kept import one_pass
 
 OPTIONS = {"overlap": 8, "window": 24}
 
@@ -84,3 +86,18 @@ def test_a_strip_is_as_wide_as_a_large_batch(tmp_path: Path) -> None:
     model, asked = on_a_device_of(10_000, MemoryError)
     predict(model, wide, batch_size=200, **OPTIONS)
     assert asked == [1, 187], "2048 columns hold 127 windows"
+
+
+def test_of_two_threads_that_ask_one_model_the_second_waits_for_the_first(scene: Path) -> None:
+    model = Convolutions()
+    forward, entered = model.forward, []
+
+    def noticed(image: torch.Tensor) -> torch.Tensor:
+        with ThreadPoolExecutor(1) as other:
+            entered.append(other.submit(one_pass.acquire, blocking=False).result())
+        return forward(image)
+
+    model.forward = noticed  # type: ignore[method-assign]
+    predict(model, scene, **OPTIONS)
+    assert entered
+    assert not any(entered)

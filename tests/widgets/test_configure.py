@@ -196,6 +196,25 @@ def test_work_that_failed_does_not_stop_the_next(monkeypatch):
     assert done == [1]
 
 
+def test_what_is_asked_for_while_work_fails_is_done(monkeypatch):
+    failed: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: failed.append(str(args.exc_value)))
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        if number == 0:
+            latest.ask(1)
+            raise ValueError("the first fails")
+        done.append(number)
+
+    latest = Latest(work, pause_s=0)
+    latest.ask(0)
+    while (thread := latest._thread) is not None:
+        thread.join(10)
+    assert failed == ["the first fails"]
+    assert done == [1]
+
+
 def test_a_recipe_in_the_place_of_the_data_is_told_where_it_belongs():
     with pytest.raises(DataError, match="goes into recipe="):
         configure(Recipe())

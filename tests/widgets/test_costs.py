@@ -93,6 +93,32 @@ def test_a_recipe_that_is_not_wanted_any_more_is_not_measured(costs):
     assert costs._estimator.asked == [("quick", RECIPE)]
 
 
+def test_a_process_that_was_asked_to_end_while_it_works_ends_afterwards(costs, monkeypatch):
+    quick = Estimating.quick
+    monkeypatch.setattr(Estimating, "quick",
+                        lambda self, recipe: costs.close() or quick(self, recipe))
+    costs._wanted = RECIPE
+    costs._work(RECIPE)
+    assert costs._estimator.asked == [("quick", RECIPE)]
+    assert costs._estimator.closed
+
+
+def test_one_who_rests_at_a_new_question_still_measures(costs):
+    costs._wanted = RECIPE
+    costs._rest()  # its time was up in the moment of asking
+    costs._work(RECIPE)
+    assert costs._estimator.asked == [("quick", RECIPE), ("whole", RECIPE)]
+
+
+def test_what_nobody_expected_is_told_and_reported(costs, monkeypatch):
+    reported = []
+    monkeypatch.setattr("threading.excepthook", reported.append)
+    monkeypatch.setattr(Estimating, "quick", lambda self, recipe: {}["memory"])
+    costs._work(RECIPE)
+    assert "Unexpected KeyError" in costs.box.value
+    assert [report.exc_type for report in reported] == [KeyError]
+
+
 def test_a_split_that_cannot_be_trained_on_is_said(split):
     empty = dataclasses.replace(split, parts={**split.parts, "val": ()})
     costs = Costs(empty)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import threading
 
 import pytest
 from matplotlib import image
@@ -221,7 +220,7 @@ def test_running_a_cell_again_closes_what_it_showed_before(make_run, displayed, 
             board.close()
         for board in boards:
             board._thread.join(20)
-    assert not [thread for thread in threading.enumerate() if "dashboard" in thread.name]
+            assert not board._thread.is_alive()
 
 
 def test_no_runs_and_no_folder_are_told(tmp_path):

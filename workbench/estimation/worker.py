@@ -82,7 +82,8 @@ class Worker:
         assert self._process.stdout is not None
         with self._process.stdout as answers:
             for line in answers:
-                self._answers.put(line)
+                if line.endswith("\n"):  # else cut off by its end
+                    self._answers.put(line)
         self._answers.put("")
 
 

@@ -20,7 +20,7 @@ from workbench.data import Dataset
 from workbench.data.bands import positions
 from workbench.errors import OutOfSpaceError
 from workbench.models.arithmetic import quick_float32
-from workbench.prediction.kept import kept_model, stamps
+from workbench.prediction.kept import kept_model, one_pass, stamps
 from workbench.runs import Run
 from workbench.storage import atomic_file
 from workbench.training.loader import Loader
@@ -127,7 +127,7 @@ class Answers:
                         encode=encoder(model))
         for batch in loader.in_order():
             batch = batch._replace(image=batch.image[:, channels])
-            with quick_float32():
+            with quick_float32(), one_pass:
                 logits = model(*batch.inputs(lambda tensor: tensor.to(device)))
             classes = logits.argmax(dim=1).to(torch.uint8).cpu().numpy()
             shares = logits.float().softmax(dim=1).cpu().numpy().astype(np.float16)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 
 import geopandas
@@ -51,6 +50,6 @@ def _metric(score: str, classes: tuple[str, ...]) -> Callable[[Counts], npt.NDAr
 
 def _mean(columns: list[npt.NDArray]) -> npt.NDArray:
     """Return the mean over what is known, NaN where nothing is."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        return np.nanmean(np.stack(columns), axis=0)
+    stacked = np.stack(columns)
+    with np.errstate(invalid="ignore"):  # 0 / 0; `warnings.catch_warnings` is not thread-safe
+        return np.nansum(stacked, axis=0) / np.isfinite(stacked).sum(axis=0)

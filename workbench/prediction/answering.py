@@ -15,6 +15,7 @@ from workbench.models.arithmetic import quick_float32
 from workbench.models.segmenter import Segmenter
 from workbench.peft import LinearProbe
 from workbench.prediction.blending import Corner, Forward, Pixels
+from workbench.prediction.kept import one_pass
 from workbench.prediction.metadata import Metadata
 
 Coords = tuple[Tensor | None, ...]
@@ -44,7 +45,8 @@ def answers(models: Sequence[Model], metadata: Sequence[Metadata | None],
                 None if entry is None else entry.to(device) for entry in told(corners))
             own = channels[group[0]]
             given = image if own == every else image[:, own]
-            found = _logits([models[place] for place in group], given, coords)
+            with one_pass:
+                found = _logits([models[place] for place in group], given, coords)
             logits.update(zip(group, found, strict=True))
         ordered = [logits[place].float().softmax(dim=1) for place in range(len(models))]
         return torch.cat(ordered, dim=1).cpu().numpy()

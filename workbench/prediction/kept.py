@@ -21,6 +21,9 @@ _MOST, _MOST_BYTES = 8, 2 * 1000**3
 
 _Key = tuple[Any, ...]
 _lock = threading.RLock()
+# Adapters such as VPT note on themselves how far a pass has come, and a kept model may be asked by
+# a map's thread and by a cell at once. A pass fills the processors: two are no faster side by side.
+one_pass = threading.RLock()
 _recent: OrderedDict[_Key, Model] = OrderedDict()
 _alive: weakref.WeakValueDictionary[_Key, Model] = weakref.WeakValueDictionary()
 
@@ -30,7 +33,8 @@ def kept_model(run: Run, device: str) -> Model:
 
     A checkpoint that was replaced is loaded anew. Weights that are bit for bit those of another
     model in memory are shared with it: a backbone that several runs adapt is in memory once. The
-    last eight models are kept, up to 2 GB; do not change what is returned.
+    last eight models are kept, up to 2 GB; do not change what is returned, and call it holding
+    `one_pass`.
 
     Raises:
         RunError: The run has no checkpoint.

@@ -8,12 +8,12 @@ from html import escape
 import ipywidgets as widgets
 
 from workbench.data import Split
-from workbench.errors import WorkbenchError
 from workbench.estimation import Estimate, Estimator
 from workbench.recipe import AnyRecipe
 from workbench.reprs import readable_bytes, readable_count, readable_duration
 from workbench.widgets.fields import help_html, problem_html
 from workbench.widgets.latest import Latest
+from workbench.widgets.telling import telling
 
 # The process that tries steps takes some memory: nobody who stops turning knobs pays for it.
 _IDLE_S = 60.0
@@ -54,28 +54,28 @@ class Costs:
     def close(self) -> None:
         """End the process in which steps are tried; what is under way is told before."""
         self._closing = True
+        self._rest()
+
+    def _rest(self) -> None:
         if self._lock.acquire(blocking=False):
             try:
-                self._end()
+                if self._estimator is not None:
+                    self._estimator.close()
             finally:
                 self._lock.release()
 
-    def _end(self) -> None:
-        if self._estimator is not None:
-            self._estimator.close()
+    def _fail(self, message: str) -> None:
+        self.value = None
+        self.box.value = problem_html(message)
 
     def _work(self, recipe: AnyRecipe) -> None:
         if self._idle is not None:
             self._idle.cancel()
-        try:
-            with self._lock:
-                self._tell(recipe)
-                if self._closing:
-                    self._end()
-        except WorkbenchError as error:
-            self.value = None
-            self.box.value = problem_html(str(error))
-        self._idle = threading.Timer(_IDLE_S, self.close)
+        with telling(self._fail), self._lock:
+            self._tell(recipe)
+        if self._closing:  # asked for meanwhile: whoever holds the lock last ends it
+            self.close()
+        self._idle = threading.Timer(_IDLE_S, self._rest)
         self._idle.daemon = True
         self._idle.start()
 

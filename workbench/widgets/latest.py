@@ -27,9 +27,8 @@ class Latest:
         with self._news:
             self._wanted, self._number = wanted, self._number + 1
             self._news.notify_all()
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run)
-                self._thread.start()
+            if self._thread is None:
+                self._start()
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Return when everything asked for is done."""
@@ -47,4 +46,19 @@ class Latest:
                     self._thread = None
                     return
                 wanted, done = self._wanted, self._number
-            self._work(wanted)
+            try:
+                self._work(wanted)
+            except BaseException:
+                self._follow(done)
+                raise
+
+    def _follow(self, done: int) -> None:
+        """Leave what was asked for while work failed to another thread."""
+        with self._news:
+            self._thread = None
+            if self._number != done:
+                self._start()
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from workbench.data import Dataset, Split
 from workbench.errors import SplitError
 from workbench.recipe import SpectralIndex
 from workbench.runs import Run, create, open_run
+from workbench.widgets.app import Workbench
 from workbench.widgets.app import queue as module
 from workbench.widgets.app.queue import Queue
 
@@ -83,3 +85,34 @@ def test_a_training_that_waits_can_be_dropped_and_a_run_cannot(split, states, tm
     queue.drop(first)
     queue.drop(second)
     assert queue.trainings == [first]
+
+
+def test_one_that_is_dropped_while_it_is_launched_is_a_run_that_stays(
+        split, states, tmp_path, monkeypatch):
+    queue, launch, clicks = Queue(tmp_path), module.launch, []
+
+    def clicked_meanwhile(*given: object, **how: object) -> Run:
+        clicks.append(threading.Thread(target=queue.drop, args=[training]))
+        clicks[0].start()
+        return launch(*given, **how)
+
+    monkeypatch.setattr(module, "launch", clicked_meanwhile)
+    training = queue.add(SpectralIndex(), split)
+    run = queue.advance()
+    clicks[0].join(60)
+    assert queue.trainings == [training]
+    assert training.run is run
+
+
+def test_a_click_on_a_row_that_was_launched_meanwhile_drops_no_other(split, states, tmp_path):
+    app = Workbench(root=tmp_path, key=None)
+    first, second = (app._session.queue.add(SpectralIndex(index=name), split)
+                     for name in ("ndwi", "mndwi"))
+    app._list()
+    seen = [row["key"] for row in app._rows.waiting]
+    app._session.queue.advance()
+    app._drop(seen[0])
+    assert app._session.queue.trainings == [first, second]
+    app._drop(seen[1])
+    assert app._session.queue.trainings == [first]
+    app.close()

@@ -21,7 +21,6 @@ def test_only_the_newest_of_one_kind_is_done():
     done, gate = [], threading.Event()
     worker = Worker(print)
     worker.ask("first", gate.wait)
-    time.sleep(0.05)
     for number in range(5):
         worker.ask("view", lambda number=number: done.append(number))
     gate.set()
@@ -57,13 +56,16 @@ def test_a_closed_worker_does_nothing_that_has_not_begun():
 
 
 def test_its_thread_ends_and_comes_back():
-    done = []
+    done, threads = [], []
     worker = Worker(print)
     for number in range(3):
-        worker.ask("view", lambda number=number: done.append(number))
+        worker.ask("view", lambda number=number: threads.append(threading.current_thread())
+                   or done.append(number))
         assert worker.wait(10)
     assert done == [0, 1, 2]
-    assert not [thread for thread in threading.enumerate() if thread.name == "workbench-compare"]
+    for thread in threads:  # the last one may still be on its way out
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_what_nobody_expected_is_told_and_reported_and_the_next_job_is_done(monkeypatch):

@@ -194,8 +194,11 @@ class Workbench:
         self._session.chosen = names
         self.refresh()
 
-    def _drop(self, place: int) -> None:
-        self._session.queue.drop(self._pending()[place])
+    def _drop(self, key: str) -> None:
+        # One that was launched since the browser drew its row is no longer pending.
+        for entry in self._pending():
+            if entry.key == key:
+                self._session.queue.drop(entry)
         self.refresh()
 
     def _pending(self) -> list[Training]:

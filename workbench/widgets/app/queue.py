@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import threading
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.data import Split
@@ -43,6 +44,7 @@ class Training:
     split: Split
     run: Run | None = None
     error: str = ""
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def waiting(self) -> bool:
@@ -78,8 +80,9 @@ class Queue:
 
     def drop(self, training: Training) -> None:
         """Take away a training that has not begun, or could not begin."""
-        if training.run is None:
-            self.trainings.remove(training)
+        with self._launching:  # what is being launched is a run in a moment
+            if training.run is None and training in self.trainings:
+                self.trainings.remove(training)
 
     def advance(self) -> Run | None:
         """Launch the next training if nothing is under way; return its run."""

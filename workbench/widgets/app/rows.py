@@ -21,7 +21,7 @@ class Rows(anywidget.AnyWidget):
 
     Args:
         ticked: Called with the names of all that are ticked.
-        dropped: Called with the place, among those that wait, of one that shall not be trained.
+        dropped: Called with the key of a training that waits and shall not be trained.
     """
 
     _esm = (_FILES / "rows.js").read_text("utf-8")
@@ -32,7 +32,7 @@ class Rows(anywidget.AnyWidget):
     chosen: Any = traitlets.List().tag(sync=True)
 
     def __init__(self, ticked: Callable[[tuple[str, ...]], None],
-                 dropped: Callable[[int], None]) -> None:
+                 dropped: Callable[[str], None]) -> None:
         super().__init__()
         self._ticked, self._dropped = ticked, dropped
         self.on_msg(self._hear)
@@ -61,4 +61,4 @@ def row(run: Run) -> dict[str, str]:
 def waiting_row(training: Training) -> dict[str, str]:
     """Return what a row says of a training that has not begun, or could not begin."""
     return {"name": training.recipe.name, "state": "failed" if training.error else "waiting",
-            "said": training.error or "waits for the run before it"}
+            "said": training.error or "waits for the run before it", "key": training.key}

@@ -53,12 +53,12 @@ function render({ model, el }) {
       box.onchange = () => tick(row.name, box.checked);
       return line(row, box);
     });
-    const waiting = model.get("waiting").flatMap((row, place) => {
+    const waiting = model.get("waiting").flatMap((row) => {
       const drop = document.createElement("button");
       drop.type = "button";
       drop.textContent = "×";
       drop.title = row.state === "waiting" ? "Do not train it" : "Take it off the list";
-      drop.onclick = () => model.send({ drop: place });
+      drop.onclick = () => model.send({ drop: row.key });
       const node = line(row, drop);
       if (row.state === "waiting") return [node];
       const said = cell("td", row.said);
