@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -48,9 +47,10 @@ def test_an_interrupted_training_is_kept_and_goes_on(tiny_floods, tmp_path, monk
         os.kill(os.getpid(), signal.SIGINT)
         return take(self, *given)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Step, "take", interrupted)
+    monkeypatch.setattr(Step, "take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         fitted(tmp_path, "unet", recipe, split, "cpu")
+    monkeypatch.undo()
     run = fitted(tmp_path, "unet", recipe, split, "cpu")
     assert run.state == "finished"
     assert any(isinstance(event, RunResumed) for event in run.events())
