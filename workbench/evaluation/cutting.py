@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ _OFF_BORDERS = 1e-4, 2e-4
 
 Inside = npt.NDArray[np.bool_]
 Areas = Mapping[str, shapely.Geometry]
+# Opened where a border crosses a chip, and only then.
+Data = Callable[[], Dataset]
 
 
 class Cut(NamedTuple):
@@ -78,7 +81,7 @@ def cut(entries: Sequence[Entry], polygons: geopandas.GeoDataFrame) -> Cut:
                 "Compare the runs themselves, wb.compare([wb.open_run('runs/…'), …], by=polygons, "
                 "exact=True), or group whole chips: exact=False."
             )
-    data = runs[0][0][0].split.dataset
+    data = functools.cache(lambda: runs[0][0][0].split.dataset)
     pieces, shared = _pieces(chips, areas, CRS.from_user_input(polygons.crs), data)
     crossed = len({piece.place for piece in pieces if piece.bits is not None})
     with tqdm(total=crossed * sum(len(seed) for own in runs for seed in own), unit=" answers",
@@ -98,7 +101,7 @@ def cut(entries: Sequence[Entry], polygons: geopandas.GeoDataFrame) -> Cut:
 
 
 def _pieces(chips: pd.DataFrame, areas: Areas, crs: CRS,
-            data: Dataset) -> tuple[list[_Piece], int]:
+            data: Data) -> tuple[list[_Piece], int]:
     """Return what the areas hold of the chips, and how many chips have pixels in several."""
     whole, crossing = _touching(chips, areas, crs)
     pieces, shared = [], 0
@@ -106,7 +109,7 @@ def _pieces(chips: pd.DataFrame, areas: Areas, crs: CRS,
         count = np.array(len(whole.get(place, ())))
         pieces += [_Piece(place, area) for area in whole.get(place, ())]
         if place in crossing:
-            sample = data.read(str(chips.index[place]))
+            sample = data().read(str(chips.index[place]))
             x, y = _centres(sample, crs)
             for area in crossing[place]:
                 inside = shapely.contains_xy(areas[area], x, y)
@@ -147,7 +150,7 @@ def _centres(sample: Sample, crs: CRS) -> tuple[npt.NDArray, npt.NDArray]:
     return there.transform(a * columns + b * rows + c, d * columns + e * rows + f)
 
 
-def _in_pieces(scores: Scores, runs: Sequence[Run], pieces: Sequence[_Piece], data: Dataset,
+def _in_pieces(scores: Scores, runs: Sequence[Run], pieces: Sequence[_Piece], data: Data,
                step: Callable[[], object]) -> Scores:
     """Return scores with a row a piece; what runs say of pieces of chips is added up."""
     places = [piece.place for piece in pieces]
@@ -176,12 +179,12 @@ def _in_pieces(scores: Scores, runs: Sequence[Run], pieces: Sequence[_Piece], da
     return dataclasses.replace(scores, chips=chips, counts=counts, reliability=histograms)
 
 
-def _answers(scores: Scores, runs: Sequence[Run], places: Sequence[int], data: Dataset,
+def _answers(scores: Scores, runs: Sequence[Run], places: Sequence[int], data: Data,
              step: Callable[[], object]) -> Iterator[tuple[int, Sample, npt.NDArray, npt.NDArray]]:
     """Yield chips, by their place, with the classes of every run that was scored on them."""
     ids, parts = scores.chips.index.astype(str), scores.chips["part"].to_numpy()
-    for run in runs:
-        asked = Answers(run, data)
+    for run in runs if places else ():
+        asked = Answers(run, data())
         scored = {part: set(map(str, run.split.parts[part])) for part in set(parts)}
         own = [place for place in places if ids[place] in scored[parts[place]]]
         for first in range(0, len(own), _AT_ONCE):
@@ -190,7 +193,7 @@ def _answers(scores: Scores, runs: Sequence[Run], places: Sequence[int], data: D
             for place in together:
                 answer = said[ids[place]]
                 confidence = answer.probabilities.max(axis=0).astype(np.float32)
-                yield place, data.read(ids[place]), answer.classes, confidence
+                yield place, data().read(ids[place]), answer.classes, confidence
                 step()
 
 

@@ -88,7 +88,8 @@ class Scores:
 
         Args:
             by: `region`, `cluster`, `date`, `month` (of the year) or any column of `chips`; a
-                GeoDataFrame of polygons, each of which takes the chips whose middle it holds;
+                GeoDataFrame of polygons, each of which takes the chips whose middle it holds
+                (`wb.compare(…, exact=True)` cuts chips);
                 `part` for the two totals alone, or `class`. A column with many numbers is cut into
                 quarters.
 

@@ -81,8 +81,9 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
 
 
 def _grid(runs: int) -> tuple[int, int]:
-    across = min(runs, _ACROSS)
-    return math.ceil(runs / across), across
+    """Return rows and columns of panels, so that the last row is not left with few."""
+    down = math.ceil(runs / _ACROSS)
+    return down, math.ceil(runs / down)
 
 
 def size(table: pd.DataFrame) -> tuple[float, float]:
