@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
@@ -14,6 +14,8 @@ from workbench.cli._app import Device, app, examples, progress_bar
 from workbench.errors import DataError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from workbench.runs import Run
 
 
@@ -73,30 +75,39 @@ def predict(
     """
     runs, scenes = _sorted(given)
     files = _outputs(runs, scenes, output)
-    with progress_bar("predicting") as show:
-        progress = _Overall(show)
-        predictions = wb.predict(
-            runs if len(runs) > 1 else runs[0], scenes, bands=bands.split(",") if bands else None,
-            scale=scale, date=date, gsd=_gsd(gsd), window=window, overlap=overlap,
-            batch_size=batch_size, store=store, device=device, progress=progress,
-        )  # fmt: skip
-        planned = predictions.planned()
-        waiting = []
-        for scene, paths in files.items():
-            if _is_there(paths.values(), planned[scene].stamp, probability, polygons):
-                print(*(f"{path} is there already" for path in paths.values()), sep="\n")
-            else:
-                waiting.append(scene)
-        progress.expect([planned[scene].windows for scene in waiting])
-        for scene in waiting:
-            prediction = predictions[scene]
-            for run, path in files[scene].items():
-                one = prediction.sel(run=run) if len(runs) > 1 else prediction
-                wb.to_cog(one, path, probability=probability)
-                print(f"wrote {path}")
-                if polygons:
-                    print(f"wrote {wb.to_polygons(one, path.with_suffix('.gpkg'))}")
-            progress.next()
+    said: list[str] = []  # a bar and lines of text do not share a terminal
+    try:
+        with progress_bar("predicting") as show:
+            progress = _Overall(show)
+            predictions = wb.predict(
+                runs if len(runs) > 1 else runs[0], scenes, scale=scale, date=date,
+                bands=bands.split(",") if bands else None, gsd=_gsd(gsd), window=window,
+                overlap=overlap, batch_size=batch_size, store=store, device=device,
+                progress=progress,
+            )  # fmt: skip
+            planned = predictions.planned()
+            there = [scene for scene, paths in files.items()
+                     if _is_there(paths.values(), planned[scene].stamp, probability, polygons)]
+            said += [f"{path} is there already" for scene in there
+                     for path in files[scene].values()]
+            waiting = [scene for scene in scenes if scene not in there]
+            progress.expect([planned[scene].windows for scene in waiting])
+            for scene in waiting:
+                for path in _written(predictions[scene], files[scene], probability, polygons):
+                    said.append(f"wrote {path}")
+                progress.next()
+    finally:
+        print(*said, sep="\n", end="\n" if said else "")
+
+
+def _written(prediction: xr.Dataset, files: Mapping[str, Path], probability: bool,
+             polygons: bool) -> Iterator[Path]:
+    """Write the prediction of a scene run by run; yield each file once it is whole."""
+    for run, path in files.items():
+        one = prediction.sel(run=run) if "run" in prediction.dims else prediction
+        yield wb.to_cog(one, path, probability=probability)
+        if polygons:
+            yield wb.to_polygons(one, path.with_suffix(".gpkg"))
 
 
 class _Overall:
