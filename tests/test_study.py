@@ -14,6 +14,7 @@ import workbench as wb
 from workbench.data import Dataset, Split
 from workbench.errors import RecipeError, RunError, TrainingError
 from workbench.fitting import queue
+from workbench.fitting.studyviews import Unseen
 from workbench.runs import RunList
 from workbench.runs.lock import writing
 from workbench.runs.pruning import prune
@@ -149,6 +150,73 @@ def test_a_cell_that_another_process_trains_is_left_to_it(split, tmp_path, monke
     done = indices(split, tmp_path)
     assert waited == ["finished"]  # everything else first
     assert len(done.runs) == 2
+
+
+def test_who_has_the_rest_is_said_once(split, tmp_path, monkeypatch):
+    study = indices(split, tmp_path, plan=True)
+    said = []
+
+    class View:
+        def update(self, now, event=None):
+            pass
+
+        def say(self, line):
+            said.append(line)
+
+    (cell,) = study.trials("NDWI", "bolivia")
+    lock = queue.Queue(study, "cpu", View())._lock(cell)  # as another process would hold it
+    waits = iter([None, None, lock.release])
+    monkeypatch.setattr(queue.time, "sleep", lambda seconds: (next(waits) or (lambda: None))())
+    queue.Queue(study, "cpu", View()).work_off()
+    waited = [line for line in said if "waiting" in line]
+    assert waited == [f"waiting for process {os.getpid()}, which has {cell}"]
+
+
+def test_what_another_process_does_in_an_instant_is_not_done_again_nor_called_failed(
+        split, tmp_path, monkeypatch):
+    study = indices(split, tmp_path)
+    fresh = queue.Queue(study, "cpu", Unseen())
+    monkeypatch.setattr(queue, "work", None)
+    monkeypatch.setattr(queue, "evaluate", None)
+    monkeypatch.setattr(Unseen, "say", lambda self, line: pytest.fail(line))
+    for cell in study.cells():  # as it stood when this process looked
+        fresh._do("train", cell)
+        fresh._do("score", cell)
+    monkeypatch.setattr(wb.Study, "run", lambda self, cell: None)
+    for cell in study.cells():
+        fresh._do("train", cell)
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_study_train_nothing_twice_and_lose_nothing(split, tmp_path):
+    run = wb.fit(NDWI, split, root=tmp_path, name="any", device="cpu", show=False)
+    code = (
+        "import sys, workbench as wb\n"
+        "split = wb.open_run(sys.argv[1]).split\n"
+        "recipes = {name: wb.SpectralIndex(threshold=float(name)) for name in sys.argv[3:]}\n"
+        "study = wb.study(recipes, split, name='water', root=sys.argv[2], device='cpu',\n"
+        "                 show=True)\n"
+        "print(sorted(wb.compare(study).runs))\n"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(run.folder), str(tmp_path), *thresholds],
+                         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for thresholds in (["-0.4", "-0.2", "0.0", "0.2"], ["0.0", "0.2", "0.4", "0.6"])
+    ]
+    told = [process.communicate(timeout=200) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], told
+    study = wb.open_study(tmp_path / "water")
+    assert sorted(study.methods) == ["-0.2", "-0.4", "0.0", "0.2", "0.4", "0.6"]
+    assert len(study.runs) == 6
+    assert all([event.kind for event in found.events()].count("run_started") == 1
+               for found in study.runs)
+    trained = [line.partition(" · ")[0] for _, lines in told for line in lines.splitlines()
+               if line.startswith("trained: ")]
+    assert len(trained) == len(set(trained)) == 6
+    assert not [line for _, lines in told for line in lines.splitlines() if "failed" in line]
+    for (shown, _), asked in zip(told, ("-0.4", "0.6"), strict=True):
+        assert asked in shown
 
 
 def test_leave_one_region_out_scores_every_region_where_it_was_not_trained(tiny_floods, tmp_path):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from workbench.errors import OutOfSpaceError, RunError, WorkbenchError
+from workbench.errors import OutOfSpaceError, RunError, RunExistsError, WorkbenchError
 from workbench.estimation import advise, auto_batch
 from workbench.evaluation import evaluate
+from workbench.events import RunFinished
 from workbench.fitting.interrupts import first_interrupt
 from workbench.fitting.studyviews import StudyView
 from workbench.runs import OUTPUT, Run, create_locked, write_card
 from workbench.runs.cells import Cell
-from workbench.runs.lock import Lock, is_live, writing
+from workbench.runs.lock import Lock, holder, is_live, writing
 from workbench.runs.pruning import prune
 from workbench.runs.run import LIVE
 from workbench.runs.studies import RUNS, Study
@@ -39,6 +40,7 @@ class Queue:
         self._tried: set[tuple[str, str]] = set()
         self._control = Control()
         self._interrupted = False
+        self._waiting = ""
 
     def work_off(self) -> None:
         """Train and score; Ctrl-C ends it after the step under way, with a checkpoint written."""
@@ -48,11 +50,23 @@ class Queue:
                 if job is not None:
                     self._tried.add((job[0], job[1].name))
                     self._do(*job)
-                elif any(self._study.state(cell) in LIVE for cell in self._study.cells()):
-                    self._view.update("waiting for what other processes train")
-                    time.sleep(_LOOK_EVERY_S)
+                elif others := [cell for cell in self._study.cells()
+                                if self._study.state(cell) in LIVE]:
+                    self._wait(others)
                 else:
                     return
+
+    def _wait(self, others: list[Cell]) -> None:
+        """Say, once for each cell, whom the rest is left to."""
+        run = self._study.run(others[0])
+        process = holder(run.folder) if run else None
+        words = (f"waiting for process {process}, which has {others[0]}" if process
+                 else f"waiting for {others[0]}, which another process has")
+        if words != self._waiting:
+            self._view.say(words)
+        self._waiting = words
+        self._view.update(words)
+        time.sleep(_LOOK_EVERY_S)
 
     def _interrupt(self) -> None:
         self._interrupted = True
@@ -102,8 +116,11 @@ class Queue:
             raise
         except WorkbenchError as error:
             run = self._study.run(cell)
-            if isinstance(error, RunError) and run is not None and is_live(run.folder):
-                return  # another process was faster by an instant
+            if isinstance(error, RunExistsError) or (
+                    isinstance(error, RunError) and run is not None and is_live(run.folder)):
+                # Another process was faster by an instant; should it die, the cell is free again.
+                self._tried.discard((what, cell.name))
+                return
             self._view.say(f"failed: {cell}: {error}")
 
     def _train(self, cell: Cell) -> None:
@@ -114,6 +131,8 @@ class Queue:
         if self._interrupted:
             self._control.stop("interrupted")
         try:
+            if _is_trained(run):  # by another process, since this one looked
+                return
             for event in work(run, device=self._device, lock=lock, control=self._control,
                               advise=advise, auto_batch=auto_batch):
                 self._view.update(str(cell), event)
@@ -138,6 +157,8 @@ class Queue:
         self._view.update(f"scoring {cell}")
         try:
             with writing(run.folder):  # others see that it is in somebody's hands
+                if _is_scored(run):  # by another process, since this one looked
+                    return
                 evaluate(run, device=self._device)
         except WorkbenchError as error:
             with open(run.folder / OUTPUT, "a", encoding="utf-8") as output:
@@ -145,6 +166,11 @@ class Queue:
             raise
         write_card(run)
         prune(run)
+
+
+def _is_trained(run: Run) -> bool:
+    events = run.events()
+    return bool(events) and isinstance(events[-1], RunFinished)
 
 
 def _is_scored(run: Run) -> bool:

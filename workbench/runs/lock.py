@@ -115,6 +115,18 @@ def is_live(folder: Path) -> bool:
 
 def journal_size_at_start(folder: Path) -> int | None:
     """Return how long the journal was when the living writer came, None where there is none."""
+    said = _living(folder)
+    return None if said is None else said.journal_size
+
+
+def holder(folder: Path) -> int | None:
+    """Return the process that holds the lock of a run folder, None where none does."""
+    said = _living(folder)
+    return None if said is None else said.holder
+
+
+def _living(folder: Path) -> _Said | None:
+    """Return what the holder of a lock says, None where nobody holds it."""
     try:
         file = os.open(folder / LOCK, os.O_RDONLY)
     except OSError:
@@ -123,8 +135,7 @@ def journal_size_at_start(folder: Path) -> int | None:
         # Shared, so that two who look do not take each other for a writer.
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        said = _said(file)
-        return said.journal_size if said else 0
+        return _said(file) or _Said(0, 0, 0)
     except OSError:  # a file system without locks has no writer
         return None
     finally:

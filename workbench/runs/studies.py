@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from workbench.data import Split
 from workbench.errors import RunError
 from workbench.events import EpochDone
@@ -20,6 +22,7 @@ from workbench.runs.run import Run
 from workbench.storage import read_json, write_json
 
 STUDY, ESTIMATE, RUNS, CHOSEN = "study.json", "estimate.json", "runs", "chosen"
+LOCK = ".lock"
 FORMAT = 1
 
 
@@ -234,15 +237,18 @@ def write_request(folder: Path, recipes: dict[str, AnyRecipe], splits: dict[str,
         "splits": {label: split.to_json() for label, split in splits.items()},
         "seeds": list(seeds), "learning_rates": learning_rates,
     }
-    if (folder / STUDY).exists():
-        before = read_json(folder / STUDY)
-        _refuse_changes(folder, before, asked)
-        for part in ("recipes", "splits"):
-            asked[part] = before[part] | asked[part]
-        asked["seeds"] = list(dict.fromkeys([*before["seeds"], *seeds]))
-        if asked == before:
-            return
-    write_json(folder / STUDY, asked)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Two processes may add to it at the same moment.
+    with FileLock(folder / LOCK):
+        if (folder / STUDY).exists():
+            before = read_json(folder / STUDY)
+            _refuse_changes(folder, before, asked)
+            for part in ("recipes", "splits"):
+                asked[part] = before[part] | asked[part]
+            asked["seeds"] = list(dict.fromkeys([*before["seeds"], *seeds]))
+            if asked == before:
+                return
+        write_json(folder / STUDY, asked)
 
 
 def _refuse_changes(folder: Path, before: dict[str, Any], asked: dict[str, Any]) -> None:
