@@ -154,6 +154,20 @@ def test_far_out_views_are_cut_from_what_was_read_once() -> None:
         assert (np.array(near) == view["class"].values[0].ravel()).any(axis=0).all()
 
 
+def test_far_out_imagery_is_averaged_and_nodata_is_not_part_of_it() -> None:
+    pixels = np.random.default_rng(0).uniform(1, 2, (1, 3200, 3200)).astype(np.float32)
+    pixels[:, :1600] += 4
+    pixels[:, ::7, ::5] = np.nan
+    array = xr.DataArray(pixels, dims=("band", "y", "x"), coords={"band": ["RED"]})
+    grid = raster_grid(3200, 3200, CRS.from_epsg(32720), NORTH_UP)
+    scene = grid.georeferenced(array.to_dataset(name="scene"))["scene"]
+    image = scene_view(prediction(3200, 3200), scene, side=200)["image"].values[0]
+    assert image.shape == (200, 200)
+    assert image[:100].min() > 5.2
+    assert image[100:].max() < 1.8
+    assert np.isfinite(image).all()
+
+
 def test_a_scene_lies_beside_with_the_names_of_its_bands(tmp_path: Path) -> None:
     path = write_scene(tmp_path / "scene.tif", stored_scene())
     view = scene_view(prediction(), path)

@@ -157,14 +157,36 @@ class Scene:
         if kind not in self._all:
             self._all[kind] = self._read(kind, kept)
         rows, columns = (
-            np.minimum((start + (np.arange(size) + 0.5) * part.step) // kept.step, most - 1)
-            for start, size, most in ((part.top, part.rows, kept.rows),
-                                      (part.left, part.columns, kept.columns)))
-        return self._all[kind][:, rows.astype(int)[:, None], columns.astype(int)]
+            (start + np.arange(size) * part.step) // kept.step
+            for start, size in ((part.top, part.rows), (part.left, part.columns)))
+        every = part.step // kept.step
+        if kind != "image":  # a probability is that of its pixel's class
+            return _picked(self._all[kind], rows + every // 2, columns + every // 2)
+        return _averaged(self._all[kind], rows, columns, every)
 
     def _read(self, kind: str, part: Part) -> npt.NDArray:
         found = [_valid(kind, one.read(part), one.nodata) for one in self._thinned[kind]]
         return np.concatenate(found)
+
+
+def _picked(pixels: npt.NDArray, rows: npt.NDArray, columns: npt.NDArray) -> npt.NDArray:
+    rows, columns = (np.minimum(places, size - 1)
+                     for places, size in ((rows, pixels.shape[1]), (columns, pixels.shape[2])))
+    return pixels[:, rows[:, None], columns]
+
+
+def _averaged(pixels: npt.NDArray, rows: npt.NDArray, columns: npt.NDArray,
+              every: int) -> npt.NDArray:
+    """Return the means of `every` × `every` pixels that begin at rows and columns, without NaN."""
+    total = np.zeros((len(pixels), len(rows), len(columns)), np.float32)
+    count = np.zeros(total.shape, np.uint16)
+    for down in range(every):
+        for right in range(every):
+            one = _picked(pixels, rows + down, columns + right)
+            known = np.isfinite(one)
+            total += np.where(known, one, 0)
+            count += known
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
 def _valid(kind: str, stored: npt.NDArray, nodata: frozenset[float]) -> npt.NDArray:

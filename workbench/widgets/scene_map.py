@@ -20,7 +20,7 @@ from workbench.plots import plot
 from workbench.plots.chip_map import IMAGE
 from workbench.plots.scene_layers import SceneLayers
 from workbench.plots.webmap import Overlay, pixel_at
-from workbench.prediction.thinning import Bounds, Part, checked_bounds
+from workbench.prediction.thinning import Bounds, Part, checked_bounds, whole
 from workbench.prediction.viewing import PredictionLike, Scene
 from workbench.widgets.basemap import on_screen
 from workbench.widgets.cells import take_the_place
@@ -39,6 +39,7 @@ _REST_S = 0.15
 _AIR = 0.1
 # Pixels of a picture: of the screen's, but never more than one that few bytes can hold.
 _LEAST_SIDE, _MOST_SIDE = 256, 1280
+_STILL_SIDE = 512
 _HINT = '<div class="wb-said">Click a pixel: its bands, and what each run says.</div>'
 _KEPT: dict[str, SceneLook] = {}
 
@@ -245,7 +246,8 @@ class SceneMap(traitlets.HasTraits):
         if still is not None:
             names = dict.fromkeys([*([IMAGE] if IMAGE in self._layers.names else []), look.left,
                                    look.right])
-            figure = plot(scene.view(scene.all), "chip_map", show=list(names))
+            part = scene.part(look.bounds, _STILL_SIDE) or whole(scene.grid, _STILL_SIDE)
+            figure = plot(scene.view(part), "chip_map", show=list(names))
             still.update({"text/plain": repr(self), "image/png": figure.png(dpi=96)}, raw=True)
 
     def _layout(self) -> widgets.Widget:
