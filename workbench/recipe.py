@@ -317,6 +317,17 @@ class SpectralIndex(Options):
 AnyRecipe = Recipe | SpectralIndex
 
 
+def require_recipe(given: object) -> None:
+    """Refuse what is no recipe.
+
+    Raises:
+        RecipeError: It is something else.
+    """
+    if not isinstance(given, AnyRecipe):
+        raise RecipeError(f"{given!r:.80} is a {type(given).__name__}, not a recipe. The recipe "
+                          "comes first, then the split: wb.fit(wb.Recipe(peft='lora'), split).")
+
+
 def recipe_from_json(data: Mapping[str, Any]) -> AnyRecipe:
     """Return the recipe of either kind that `to_json` wrote."""
     kinds: dict[str, type[Recipe] | type[SpectralIndex]] = {

@@ -66,6 +66,10 @@ def _umask() -> int:
     return umask
 
 
+# Read once, before there are threads: it can only be read by changing it, for all of them.
+_UMASK = _umask()
+
+
 def _sync_folder(folder: Path) -> None:
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
@@ -93,7 +97,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
             yield temporary
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o666 & ~_UMASK)
             os.replace(temporary, path)
             _sync_folder(path.parent)
         finally:
@@ -143,8 +147,8 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                     with open(file, "rb") as opened:
                         os.fsync(opened.fileno())
                     # Some libraries, safetensors among them, write for the owner alone.
-                    file.chmod(0o666 & ~_umask())
-            temporary.chmod(0o777 & ~_umask())
+                    file.chmod(0o666 & ~_UMASK)
+            temporary.chmod(0o777 & ~_UMASK)
             if replace and path.exists():
                 _exchange(temporary, path)
             elif not path.exists():

@@ -85,6 +85,8 @@ def load_model(
         RunError: There is no such checkpoint.
         WeightsError: A file is damaged, or the backbone is not the one trained on.
     """
+    if not isinstance(run, str | Path) and not hasattr(run, "folder"):
+        raise RunError(f"{run!r} is no run. Open its folder first: wb.open_run('runs/<name>').")
     folder = Path(run) if isinstance(run, str | Path) else run.folder
     if not folder.is_dir():
         raise RunError(f"There is no folder {folder}. wb.list_runs() lists the runs.")

@@ -105,6 +105,9 @@ def index_opened(scenes: Sequence[Scene], bad: dict[str, str], facts: Facts,
         reader: Which layout the files are in.
     """
     _need_one(scenes, bad)
+    if not math.isfinite(facts.scale) or not facts.scale or not math.isfinite(facts.offset):
+        raise DataError(f"scale={facts.scale!r} and offset={facts.offset!r} turn stored values "
+                        "into physical units: they are numbers, and scale is not 0.")
     stored_bands = _stored_bands(scenes, parse_bands(facts.bands))
     if facts.classes is None:
         classes, values = _classes_found(scenes, facts.no_label)
@@ -245,6 +248,8 @@ def _classes_found(scenes: Sequence[Scene], no_label: Sequence[int]
 
 def _chip_shape(scenes: Sequence[Scene], chip_size: int | None) -> tuple[int, int]:
     if chip_size is not None:
+        if not isinstance(chip_size, int):
+            raise DataError(f"chip_size={chip_size!r} is no whole number of pixels.")
         if chip_size < 8:
             raise DataError(f"chip_size={chip_size} is below 8 pixels; 64 to 512 is usual.")
         return chip_size, chip_size

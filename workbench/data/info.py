@@ -96,6 +96,9 @@ def parse_classes(classes: Classes) -> tuple[tuple[ClassInfo, ...], tuple[int, .
     else:
         if isinstance(classes, str):
             raise LabelError(f"classes={classes!r} is one string; pass a list of names.")
+        if not isinstance(classes, Iterable):
+            raise LabelError(f"classes={classes!r} is no list of names, such as ['land', 'water'].")
+        classes = list(classes)
         values, named = tuple(range(len(classes))), list(classes)
     if len(named) < 2:
         raise LabelError(f"classes={classes!r} names {len(named)}; segmentation needs two.")

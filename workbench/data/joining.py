@@ -38,6 +38,8 @@ def concat(datasets: Iterable[Dataset], *, name: str | None = None) -> Dataset:
     given = list(datasets)
     if len(given) < 2:
         raise DataError(f"wb.concat joins two datasets or more; got {len(given)}.")
+    if wrong := [one for one in given if not isinstance(one, Dataset)]:
+        raise DataError(f"wb.concat joins datasets, not a {type(wrong[0]).__name__}.")
     first, *others = given
     for other in others:
         _require_equal(first, other)

@@ -95,6 +95,9 @@ def load(collection: str | Collection = "simulated-floods", *, root: str | Path 
         ChipWarning: Some chips cannot be used and are left out; said once, with their number.
     """
     entry = find_collection(collection) if isinstance(collection, str) else collection
+    if not isinstance(entry, Collection):
+        raise DataError(f"wb.load takes a collection or its id, not a {type(entry).__name__}; "
+                        "wb.open_catalog() lists them. wb.Dataset.from_folder opens files.")
     if not entry.simulated:
         return _load_files(entry, root, images, split, progress)
     from workbench.data.simulated.generate import generate, simulated_root

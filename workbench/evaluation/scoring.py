@@ -28,6 +28,7 @@ from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run, failures
 from workbench.storage import write_json
 from workbench.training.loader import Loader
+from workbench.training.preflight import require_split
 
 FOLDER = "evaluation"
 # A spectral index has no batch size of its own.
@@ -61,6 +62,7 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
     """
     failures.require_trained(run)
     chosen = run.split if split is None else split
+    require_split(chosen)
     parts = {part: dataset for part in PARTS if len(dataset := chosen.part(part))}
     _check(run, chosen, parts, own=split is None)
     for dataset in parts.values():

@@ -40,13 +40,14 @@ def launch(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         `failed`, and `run.wait()` raises it.
 
     Raises:
+        RunError: No folder of that name can be made there.
         RunExistsError: A run of that name is there already.
         SplitError: A part of the split is empty or without labels, or its dataset cannot be
             opened by another process.
         DataError: The recipe has metadata that a chip lacks.
         RecipeError: There is no such device.
     """
-    folder = new_folder(Path(root), name, recipe.name)
+    folder = new_folder(root, name, recipe)
     lock = prepare(recipe, split, folder, device=device, watch_held_out=watch_held_out)
     start_worker(lock, device)
     return Run(folder, split)

@@ -43,6 +43,7 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         The run: finished, or stopped when it was interrupted.
 
     Raises:
+        RunError: No folder of that name can be made there.
         RunExistsError: A run of that name is there already.
         SplitError: A part of the split is empty or without labels.
         BandError: The backbone does not know a band.
@@ -50,7 +51,7 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         TrainingError: Training broke off; the folder tells where and why.
         OutOfSpaceError: The disk is full; the last checkpoint is whole.
     """
-    folder = new_folder(Path(root), name, recipe.name)
+    folder = new_folder(root, name, recipe)
     control = Control()
     events = train(recipe, split, folder, device=device, control=control,
                    watch_held_out=watch_held_out, advise=advise, auto_batch=auto_batch)

@@ -75,6 +75,9 @@ class LabelProbe:
     """
 
     def __init__(self, labels: Labels, recipe: Recipe = RECIPE, *, device: str = "auto") -> None:
+        if not isinstance(labels, Labels):
+            raise LabelError(f"{labels!r:.80} are no labels: wb.Labels('scene.tif', classes=[…]) "
+                             "makes them, and wb.label(…).value.")
         _require_head(recipe)
         self.labels, self.device = labels, select_device(device)
         imagery = labels.imagery

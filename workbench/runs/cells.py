@@ -89,6 +89,8 @@ def labelled_recipes(recipes: AnyRecipe | Iterable[AnyRecipe] | Mapping[str, Any
     if isinstance(recipes, Mapping):
         found = {str(label): recipe for label, recipe in recipes.items()}
     else:
+        if not isinstance(recipes, Iterable):
+            raise RecipeError(f"{recipes!r} is {type(recipes).__name__}, not recipes.")
         found = {}
         for recipe in recipes:
             label = getattr(recipe, "name", repr(recipe))

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from workbench.errors import RunError
 from workbench.events import EpochDone, Event, RunResumed, RunStarted
 from workbench.storage import out_of_space_explained
 
@@ -72,7 +73,16 @@ class JournalReader:
             text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return [Event.from_json(line) for line in whole.decode().split("\n") if line]
+        return [self._event(line) for line in whole.split(b"\n") if line]
+
+    def _event(self, line: bytes) -> Event:
+        try:
+            return Event.from_json(line.decode())
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise RunError(
+                f"{self._path} is damaged: the line {line[:60]!r} is no event. The run's "
+                "checkpoints and scores are files of their own and may still be whole."
+            ) from error
 
 
 def replay(events: Iterable[Event]) -> list[Event]:

@@ -71,24 +71,28 @@ class Run:
     @functools.cached_property
     def recipe(self) -> AnyRecipe:
         """Return what was trained."""
-        return recipe_from_json(read_json(self.folder / layout.RECIPE))
+        return recipe_from_json(self._read(layout.RECIPE))
 
     @property
     def resolved(self) -> dict[str, Any]:
         """Return what the recipe's open choices came to: learning rate, bands, device."""
         # Not kept: a launched run's process completes it.
-        return read_json(self.folder / layout.RECIPE)["resolved"]
+        said = self._read(layout.RECIPE)
+        if "resolved" not in said:
+            raise RunError(f"{self.folder / layout.RECIPE} does not say what was trained: it is "
+                           "damaged, or no run of the workbench.")
+        return said["resolved"]
 
     @functools.cached_property
     def imported(self) -> bool:
         """Return whether the model was trained elsewhere, on data that are not known."""
-        return "imported" in read_json(self.folder / layout.SPLIT)
+        return "imported" in self._read(layout.SPLIT)
 
     @property
     def split(self) -> Split:
         """Return the chips of each part; opens the dataset and says what it misses."""
         if self._split is None:
-            self._split = Split.from_json(read_json(self.folder / layout.SPLIT))
+            self._split = Split.from_json(self._read(layout.SPLIT))
         return self._split
 
     @functools.cached_property
@@ -129,6 +133,17 @@ class Run:
             return "killed"
         last = next(event for event in reversed(events) if not isinstance(event, WarningRaised))
         return "paused" if isinstance(last, RunPaused) else "running"
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            said = read_json(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunError(f"{path} is not there any more: the run was moved or deleted. "
+                           "wb.list_runs() lists those that are.") from None
+        if not isinstance(said, dict):
+            raise RunError(f"{path} is damaged: it holds a {type(said).__name__}.")
+        return said
 
     def pause(self) -> None:
         """Let the training wait after the step under way, with a checkpoint written.
@@ -290,6 +305,8 @@ def open_run(folder: str | Path) -> Run:
     Raises:
         RunError: The folder is not there or is no run folder.
     """
+    if not isinstance(folder, (str, Path)):
+        raise RunError(f"{folder!r} is neither a run nor the folder of one, such as 'runs/lora'.")
     path = Path(folder)
     missing = [name for name in (layout.RECIPE, layout.SPLIT) if not (path / name).exists()]
     if not path.is_dir():

@@ -14,12 +14,26 @@ from workbench.events import WarningRaised
 _REMEDY = "Split again with other fractions or with fewer held-out regions: dataset.split(…)."
 
 
+def require_split(given: object) -> None:
+    """Refuse what is no split.
+
+    Raises:
+        SplitError: It is something else.
+    """
+    if not isinstance(given, Split):
+        raise SplitError(
+            f"A split is needed, not a {type(given).__name__}: dataset.split(hold_out=[…]) makes "
+            "one."
+        )
+
+
 def check_split(split: Split) -> None:
     """Refuse a split that cannot be trained on.
 
     Raises:
-        SplitError: A part is empty or has no labels, or there is only one class.
+        SplitError: It is no split, a part is empty or has no labels, or there is only one class.
     """
+    require_split(split)
     if split.dataset.num_classes < 2:
         raise SplitError(
             f"{split.dataset.info.name} has {split.dataset.num_classes} class; segmentation needs "

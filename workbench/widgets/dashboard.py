@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ def dashboard(runs: AnyRun | Sequence[AnyRun]) -> Dashboard:
     """
     if isinstance(runs, (Run, str, Path)):
         return Dashboard(_opened(runs))
+    if not isinstance(runs, Iterable):
+        raise DataError(f"{runs!r} is neither a run nor the folder of one, nor a list of those.")
     return Dashboard(RunList([_opened(run) for run in runs]))
 
 
