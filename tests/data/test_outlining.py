@@ -60,6 +60,13 @@ def test_an_outline_on_the_antimeridian_is_whole(tiny_floods, lons):
     assert (west, east) == pytest.approx((min(whole) - 0.1, max(whole) + 0.1))
 
 
+def test_a_polygon_that_crosses_itself_is_made_whole():
+    bow = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    whole = unwrapped([bow])
+    assert whole.is_valid
+    assert whole.area == pytest.approx(2)
+
+
 def test_halves_are_joined_without_a_seam():
     halves = shapely.MultiPolygon([shapely.box(179, 0, 180, 1), shapely.box(-180, 0, -179, 1)])
     whole = unwrapped([halves])

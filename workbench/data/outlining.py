@@ -46,7 +46,8 @@ def _hull(shapes: Sequence[shapely.Geometry]) -> shapely.Geometry:
 
 def _beside(shapes: Sequence[shapely.Geometry]) -> npt.NDArray:
     """Return the parts of shapes beside each other, without a jump over the antimeridian."""
-    parts = shapely.get_parts(np.asarray(shapes, object))
+    parts = shapely.get_parts(shapely.make_valid(np.asarray(shapes, object)))
+    parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
     bounds = shapely.bounds(parts)
     order = bounds[:, 0].argsort()
     wests, reach = bounds[order, 0], np.maximum.accumulate(bounds[order, 2])

@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import re
+import shutil
 
 import ipyleaflet
 import numpy as np
@@ -283,3 +284,22 @@ def test_nothing_is_painted_after_the_end(panel, atlas):
     panel._chose_chip(str(atlas.worst("never").index[3]))
     assert panel.wait(30)
     assert shown(panel) == before
+
+
+def test_a_seed_whose_checkpoint_is_gone_is_told_and_the_other_one_is_shown(runs, tmp_path):
+    folder = shutil.copytree(runs[1].folder, tmp_path / "gone")
+    comparison = two_seeds([runs[0], wb.open_run(folder)])
+    panel = compare_map(comparison)
+    assert panel.wait(30)
+    shutil.rmtree(folder / "checkpoints")
+    shutil.rmtree(folder / "predictions", ignore_errors=True)
+    panel._controls._seed.value = 4
+    assert panel.wait(30)
+    assert "wb-problem" in panel._controls.status.box.value
+    assert set(shown(panel).values()) == {NOTHING.url}
+    panel._controls._seed.value = 3
+    assert panel.wait(30)
+    assert "wb-problem" not in panel._controls.status.box.value
+    assert NOTHING.url not in (shown(panel)["left image"], shown(panel)["right layer"])
+    panel.close()
+    assert panel.wait(30)

@@ -49,7 +49,7 @@ class Overview:
 
     def __init__(self, atlas: Atlas, chose_region: Callable[[str], object],
                  chose_chip: Callable[[str], object]) -> None:
-        self._atlas = atlas
+        self._atlas, self._flying = atlas, False
         # Intervals are drawn from thousands of samples; they stay what they are.
         self._places = functools.cache(functools.partial(places, atlas.comparison))
         self.bounds = {region: _bounds(outline) for region, outline in atlas.outlines.items()}
@@ -81,7 +81,9 @@ class Overview:
         """
         if fly and self.bounds:
             shown = self.bounds.get(region) if region else None
+            self._flying = True  # what is there gives way to something else anyhow
             fit(self.chart, shown or enclosing(self.bounds.values()))
+            self._flying = False
         found = self._places(measure)
         colours = scale((place.value for place in found.values()), measure)
         self._regions.show((self._region_mark(name, place, colours.color(place.value),
@@ -110,6 +112,8 @@ class Overview:
         self._say(f"{display_name(region)}: {said}")
 
     def _zoomed(self, zoom: float) -> None:
+        if self._flying:
+            return
         for shown in (self._regions, self._chips):
             shown.zoom(zoom)
 

@@ -39,6 +39,7 @@ from workbench.widgets.comparing.view import View, checked, code, first_view, wo
 from workbench.widgets.comparing.worker import Job, Worker
 from workbench.widgets.overlays import PIXELATED
 from workbench.widgets.resizing import Resizing
+from workbench.widgets.telling import telling
 
 STYLE = (Path(__file__).parents[1] / "browser" / "compare.css").read_text("utf-8")
 _HINT = '<div class="wb-said">Click a pixel: its bands, its label, and what each run says.</div>'
@@ -211,8 +212,9 @@ class CompareMap(traitlets.HasTraits):
         if before is None or (before.chip, before.seed) != (view.chip, view.seed):
             self._pixel.value = _HINT
             self._pair.mark([])
-            if not self._atlas.knows(view.chip, view.seed):
-                self._controls.status.say("predicting…")
+            with telling(self._controls.status.fail):  # a seed may have lost its checkpoint
+                if not self._atlas.knows(view.chip, view.seed):
+                    self._controls.status.say("predicting…")
         self._worker.ask("view", lambda: self._paint(view))
         self._worker.plan(self._ahead())
         if self._still:
