@@ -259,6 +259,15 @@ def test_a_plan_says_what_it_will_take_and_trains_nothing(split, tmp_path):
     assert "about 6.0 MB of checkpoints at the end" in repr(study)
 
 
+def test_what_is_trained_and_not_chosen_yet_says_so_and_indices_have_no_learning_rates(
+        split, tmp_path):
+    study = indices(split, tmp_path)
+    assert "learning rates" not in repr(study)
+    (study.folder / "chosen" / "ndwi-bolivia.json").unlink()
+    assert "NDWI    trained" in repr(wb.open_study(study.folder))
+    assert "never   done" in repr(study)
+
+
 @pytest.mark.parametrize(("options", "said"), [
     ({"seeds": 0}, "seeds=0"), ({"seeds": [1, 1]}, r"seeds=\[1, 1\]"),
     ({"learning_rates": 0}, "learning_rates=0"),

@@ -37,21 +37,23 @@ class Handle:
         self.pages.append(page.data)
 
 
-def test_a_notebook_shows_the_table_and_what_is_trained_now_at_most_once_a_second(
+def test_a_notebook_shows_the_table_and_what_is_done_now_at_once_where_that_is_new(
         study, monkeypatch):
     monkeypatch.setattr(studying, "DisplayHandle", Handle)
     view = studying.NotebookStudy(study)
     view.update("<i>cell", EPOCH)
-    view.update("another", EPOCH)
+    view.update("<i>cell", EPOCH)
     pages = view._handle.pages
-    assert len(pages) == 1
+    assert len(pages) == 1, "once a second"
     assert "now: &lt;i&gt;cell · epoch 3, 1 min 01 s left" in pages[0]
     assert "&lt;b&gt;NDWI" in pages[0]
     assert "<i>" not in pages[0]
     view.say("trained: cell")
+    view.update("scoring cell")
     view.close()
-    assert len(pages) == 3
+    assert len(pages) == 4
     assert "0 of 1 trainings done" in pages[1]
+    assert "now: scoring cell" in pages[2]
 
 
 def test_a_pipe_gets_a_line_a_cell_and_a_terminal_the_table(study):

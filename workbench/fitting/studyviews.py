@@ -53,16 +53,16 @@ class Terminal:
         self._study = study
         self._console = console or Console(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._next = 0.0
+        self._now, self._next = "", 0.0
         if self._console.is_terminal:
             self._live.start()
 
     def update(self, now: str, event: Event | None = None) -> None:
-        """Draw table and what is done now, at most once a second."""
-        if self._live.is_started and time.monotonic() >= self._next:
+        """Draw table and what is done now, at once where that is new, else once a second."""
+        if self._live.is_started and (now != self._now or time.monotonic() >= self._next):
             text = f"{self._study!r}\nnow: {now}{event_in_words(event)}"
             self._live.update(Text(text), refresh=True)
-            self._next = time.monotonic() + _EVERY_S
+            self._now, self._next = now, time.monotonic() + _EVERY_S
 
     def say(self, line: str) -> None:
         """Print a line above the table, with how far the study is."""

@@ -101,7 +101,8 @@ def _title(study: Study) -> str:
     counts = [(len(study.methods), "method"), (len(study.split_names), "split"),
               (len(study.seeds), "seed")]
     words = " × ".join(f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts)
-    tried = "" if study.learning_rates == 1 else (
+    searched = any(len(study.trials(method, study.split_names[0])) > 1 for method in study.methods)
+    tried = "" if not searched else (
         f"; {study.learning_rates} learning rates tried for each method on each split, by "
         "validation loss")
     return f"Study {study.name!r}: {words}{tried}"
@@ -126,11 +127,11 @@ def _cell(study: Study, method: str, split: str) -> str:
     elif len(trials) > 1:
         words = [f"{done} of {len(trials)} learning rates"]
     else:
-        words = ["waiting"] if states == ["waiting"] else []
+        words = [{"waiting": "waiting", "finished": "trained"}.get(states[0], "")]
     words += [f"{count} {state}" for state in ("failed", "stopped", "killed")
               if (count := states.count(state))]
     words += ["training" for state in states if state in LIVE][:1]
-    return " · ".join(words)
+    return " · ".join(filter(None, words))
 
 
 def _notes(study: Study) -> list[str]:

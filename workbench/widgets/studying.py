@@ -21,14 +21,14 @@ class NotebookStudy:
         self._study = study
         self._handle = DisplayHandle()
         self._shown = False
-        self._next = 0.0
+        self._now, self._next = "", 0.0
 
     def update(self, now: str, event: Event | None = None) -> None:
-        """Draw the table and what is done now, at most once a second."""
-        if time.monotonic() < self._next:
+        """Draw the table and what is done now, at once where that is new, else once a second."""
+        if now == self._now and time.monotonic() < self._next:
             return
         self._draw([f"now: {now}{event_in_words(event)}"])
-        self._next = time.monotonic() + _EVERY_S
+        self._now, self._next = now, time.monotonic() + _EVERY_S
 
     def say(self, line: str) -> None:
         """Draw the table again: what failed stands in it."""
