@@ -30,8 +30,9 @@ RECIPES: list[AnyRecipe] = [
 ]
 
 
-def dataset(bands: list[str], classes: list[str]) -> Any:
-    return SimpleNamespace(bands=bands, classes=[SimpleNamespace(name=name) for name in classes])
+def dataset(bands: list[str], classes: list[str], num_frames: int = 1) -> Any:
+    return SimpleNamespace(bands=bands, num_frames=num_frames,
+                           classes=[SimpleNamespace(name=name) for name in classes])
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=repr)
@@ -167,6 +168,8 @@ def test_indices_are_left_out_without_their_bands_or_without_water() -> None:
                                                              "unet-scratch"]  # fmt: skip
     burn = dataset(["GREEN", "NIR_NARROW", "SWIR_1"], ["unburned", "burned"])
     assert [recipe.name for recipe in baselines(burn)] == ["unet-scratch"]
+    dates = dataset(["GREEN", "NIR_NARROW", "SWIR_1"], ["land", "water"], num_frames=3)
+    assert [recipe.name for recipe in baselines(dates)] == ["unet-scratch"]
 
 
 def test_ndwi_takes_the_broad_near_infrared_where_there_is_one() -> None:

@@ -348,21 +348,26 @@ class Described(Protocol):
     def bands(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def classes(self) -> Sequence[Any]: ...  # noqa: D102
+    @property
+    def num_frames(self) -> int: ...  # noqa: D102
 
 
 def baselines(dataset: Described, **changes: Any) -> list[AnyRecipe]:
     """Return the recipes to beat on a dataset: water indices that it fits, and a scratch U-Net.
 
+    Of several dates an index cannot tell which one it should look at; the U-Net takes all.
+
     Args:
-        dataset: Says which bands and classes there are.
+        dataset: Says which bands, classes and dates there are.
         **changes: Fields of the U-Net's recipe, such as `epochs`.
     """
     water = any("water" in entry.name.lower() for entry in dataset.classes)
+    fits = water and len(dataset.classes) == 2 and dataset.num_frames == 1
     nir: NearInfrared = "NIR_BROAD" if "NIR_BROAD" in dataset.bands else "NIR_NARROW"
     indices = [
         index
         for index in (SpectralIndex(nir=nir), SpectralIndex(index="mndwi"))
-        if water and len(dataset.classes) == 2 and set(index.bands) <= set(dataset.bands)
+        if fits and set(index.bands) <= set(dataset.bands)
     ]
     tried = [index.but(threshold=value) for index in indices for value in (0.0, "tuned")]
     scratch = Recipe(backbone="unet_encoder", peft=FullFineTuning(), decoder="unet")

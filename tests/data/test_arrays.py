@@ -102,8 +102,8 @@ def test_what_does_not_fit_is_said(scene, tmp_path):
         opened(image, mask.assign_coords(x=mask.x + 15))
     with pytest.raises(BandError, match=r"have no names; pass bands="):
         opened(image.drop_vars("band"), mask)
-    with pytest.raises(DataError, match=r"time 1, band 3.*Choose one time"):
-        opened(image.expand_dims(time=1), mask)
+    with pytest.raises(DataError, match=r"tile 1, band 3.*at most `time`.*Rename"):
+        opened(image.expand_dims(tile=1), mask)
     with pytest.raises(DataError, match="expected y and x among them"):
         opened(image.rename(x="east"), mask)
     with pytest.raises(DataError, match="has no variable 'label'"):

@@ -198,5 +198,20 @@ def test_the_scratch_encoder_is_a_pyramid_from_full_resolution() -> None:
         features = model(image())
     assert [tuple(f.shape[1:]) for f in features] == [(4, 32, 32), (8, 16, 16), (16, 8, 8)]
     assert model.strides == (1, 2, 4)
-    with pytest.raises(RecipeError, match="takes one frame"):
-        load_backbone("unet_encoder", num_frames=2)
+
+
+def test_dates_are_channels_of_the_scratch_encoder() -> None:
+    model = load_backbone("unet_encoder", num_frames=2, widths=(4, 8)).eval()
+    frames = torch.randn(1, 6, 2, 8, 8)
+    with torch.no_grad():
+        one, other = (model(given)[0] for given in (frames, frames.flip(2)))
+    assert one.shape == (1, 4, 8, 8)
+    assert not torch.equal(one, other)
+    with pytest.raises(BandError, match=r"takes images \(B, 6, 2, H, W\).*got \(1, 6, 8, 8\)"):
+        model(frames[:, :, 0])
+
+
+@pytest.mark.parametrize("name", ["clay", "timm/test_resnet", "timm/test_vit"])
+def test_a_backbone_of_one_date_names_those_of_several(name: str) -> None:
+    with pytest.raises(RecipeError, match=f"'{name}' takes fewer dates .*: .*workbench_tiny"):
+        load_backbone(name, weights="random", num_frames=3)

@@ -230,7 +230,7 @@ def test_without_the_hub_timms_weights_say_what_to_do(
 @pytest.mark.parametrize("name", ["timm/test_vit", "timm/test_resnet"])
 def test_frames_metadata_and_other_bands_are_refused(name: str) -> None:
     with pytest.raises(RecipeError, match="takes one frame, and neither time nor location"):
-        load_backbone(name, weights="random", num_frames=2)
+        load_backbone(name, weights="random", coords=("time",))
     ours = load_backbone(name, weights="random")
     with pytest.raises(BandError, match=r"bands RED, GREEN, BLUE; got \(2, 4, 64, 96\)"):
         ours(image(4))

@@ -1,4 +1,4 @@
-"""A dataset from one scene that xarray holds: kept in a Zarr store, read from there."""
+"""A dataset from one scene that xarray holds, of one or several dates: kept in a Zarr store."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ import rioxarray  # noqa: F401  (the accessor .rio)
 import xarray as xr
 
 from workbench.data.bands import canonical_all, find
-from workbench.data.dates import find_date
+from workbench.data.dates import dates_to_json, find_dates, write_dates
 from workbench.data.folder import Facts, Index, index_opened
 from workbench.data.index import Scene
 from workbench.data.readers.zarr_store import (
     IMAGE,
     MASK,
+    band_first,
     band_variables,
+    frame_dates,
     mask_grid,
     open_store,
+    store_frames,
     store_grid,
+    time_dim,
 )
 from workbench.errors import BandError, DataError, GridError
 from workbench.storage import atomic_folder, cache_dir, out_of_space_explained
@@ -34,7 +38,7 @@ AnyImage = xr.DataArray | xr.Dataset | str | Path
 
 
 def index_xarray(image: AnyImage, mask: xr.DataArray | str, facts: Facts, *, region: str | None,
-                 date: str | None, store: str | Path | None) -> Index:
+                 date: str | Sequence[str] | None, store: str | Path | None) -> Index:
     """Return facts, index and what was left out; see `Dataset.from_xarray`."""
     if isinstance(image, str | Path):
         if not isinstance(mask, str):
@@ -42,6 +46,7 @@ def index_xarray(image: AnyImage, mask: xr.DataArray | str, facts: Facts, *, reg
         path, variable = Path(image).expanduser().absolute(), mask
     else:
         pixels, labels = _aligned(image, mask)
+        date = frame_dates(pixels) if date is None else date
         if not facts.bands:
             facts = replace(facts, bands=_band_names(pixels))
         path, variable = _written(pixels, labels, store), MASK
@@ -52,24 +57,26 @@ def index_xarray(image: AnyImage, mask: xr.DataArray | str, facts: Facts, *, reg
     if names != [IMAGE]:
         facts = replace(facts, bands=_chosen(names, facts.bands, path))
     elif not facts.bands:
-        facts = replace(facts, bands=_band_names(scene[IMAGE]))
+        facts = replace(facts, bands=_band_names(band_first(scene[IMAGE])))
+    facts = replace(facts, frames=store_frames(scene, names))
+    date = frame_dates(scene[names[0]]) if date is None else date
     name = facts.name or path.stem
     # The place of a mask in a store is its variable's name, which reads as a file in a folder.
     labels_at = f"{path}/{variable}"
     opened = Scene(name, store_grid(path, variable), mask_grid(path, variable), region or name)
     opened = replace(opened, mask=replace(opened.mask, path=labels_at))
     source = {"kind": "xarray", "store": str(path), "mask": variable, "region": region,
-              "date": date}
+              "date": dates_to_json(date)}
     info, chips, skipped = index_opened([opened], {}, replace(facts, name=name), source,
                                         reader="zarr")
     if date is not None:
-        chips["date"] = find_date(date, str(path))
+        write_dates(chips, [find_dates(date, str(path), facts.frames)] * len(chips))
     return info, chips, skipped
 
 
 def _aligned(image: xr.DataArray | xr.Dataset, mask: xr.DataArray | str
              ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return image ``(band, y, x)`` and mask ``(y, x)`` on one grid."""
+    """Return image ``(band, [time,] y, x)`` and mask ``(y, x)`` on one grid."""
     if isinstance(image, xr.Dataset):
         if isinstance(mask, str):
             if mask not in image:
@@ -83,11 +90,13 @@ def _aligned(image: xr.DataArray | xr.Dataset, mask: xr.DataArray | str
     if isinstance(mask, str):
         raise DataError("mask= is a name, but the image is one array: pass the mask as an array.")
     y, x = _spatial(image)
-    other = [dim for dim in image.dims if dim not in (y, x)]
+    time = time_dim(image)
+    other = [dim for dim in image.dims if dim not in (y, x, time)]
     if len(other) != 1:
         raise DataError(
             f"The image has the dimensions {_dims(image)}; expected one for the bands beside y and "
-            "x. Choose one time first: image.isel(time=0)."
+            "x, and at most `time` beside them. Rename the dimension of dates: "
+            "image.rename(acquired='time')."
         )
     if set(mask.dims) != {y, x}:
         raise GridError(f"The mask has the dimensions {_dims(mask)}; expected {y} and {x}.")
@@ -105,7 +114,8 @@ def _aligned(image: xr.DataArray | xr.Dataset, mask: xr.DataArray | str
             "Image and mask are not on the same grid: their coordinates differ. Bring the mask to "
             f"it first: mask.rio.reproject_match(image). ({str(error).splitlines()[0][:160]})"
         ) from None
-    return image.transpose(other[0], y, x), mask.transpose(y, x)
+    between = () if time is None else (time,)
+    return image.transpose(other[0], *between, y, x), mask.transpose(y, x)
 
 
 def _spatial(image: xr.DataArray) -> tuple[Hashable, Hashable]:
@@ -149,12 +159,13 @@ def _written(image: xr.DataArray, mask: xr.DataArray, store: str | Path | None) 
                             "delete it.")
         return path
     facts = {"workbench_sha256": digest}
-    y, x = image.dims[1:]
-    chunk = {image.dims[0]: image.shape[0], y: _CHUNK, x: _CHUNK}
-    image = image.rename(IMAGE).rename({image.dims[0]: "band", y: "y", x: "x"})
+    y, x = image.dims[-2:]
+    chunks = (*image.shape[:-2], _CHUNK, _CHUNK)
+    times = dict.fromkeys(image.dims[1:-2], "time")
+    image = image.rename(IMAGE).rename({image.dims[0]: "band", **times, y: "y", x: "x"})
     mask = mask.rename(MASK).rename({y: "y", x: "x"})
     with atomic_folder(path) as temporary, out_of_space_explained(path):
-        _write(image, mask, tuple(chunk.values()), facts, temporary)
+        _write(image, mask, chunks, facts, temporary)
     return path
 
 
@@ -166,13 +177,15 @@ def _write(image: xr.DataArray, mask: xr.DataArray, chunks: tuple[int, ...],
     whole = xr.Dataset(attrs=facts)
     whole = whole.assign_coords({dim: image.coords[dim] for dim in ("y", "x")
                                  if dim in image.coords})
+    if dates := frame_dates(image):
+        whole = whole.assign_coords(time=np.array(dates, "datetime64[ns]"))
     if image.rio.crs:
         whole = whole.rio.write_crs(image.rio.crs)
         whole = whole.rio.write_transform(image.rio.transform())
     nodata = image.rio.nodata
     whole.to_zarr(folder, mode="w", consolidated=False, zarr_format=3)
     group = zarr.open_group(str(folder), mode="a")
-    for array, sides in ((image, chunks), (mask, chunks[1:])):
+    for array, sides in ((image, chunks), (mask, chunks[-2:])):
         kept = group.create_array(str(array.name), shape=array.shape, chunks=sides,
                                   dtype=array.dtype, dimension_names=map(str, array.dims))
         if array.name == IMAGE and nodata is not None:
@@ -190,8 +203,10 @@ def _digest(image: xr.DataArray, mask: xr.DataArray) -> str:
             block: npt.NDArray = array[..., top : top + _ROWS, :].values
             digest.update(np.ascontiguousarray(block).tobytes())
     crs = image.rio.crs
-    place = image.rio.transform()[:6] if crs or image.dims[1] in image.coords else ()
+    place = image.rio.transform()[:6] if crs or image.dims[-2] in image.coords else ()
     digest.update(repr((crs and crs.to_wkt(), tuple(place))).encode())
+    if dates := frame_dates(image):
+        digest.update(repr(dates).encode())
     return digest.hexdigest()
 
 

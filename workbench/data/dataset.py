@@ -21,7 +21,7 @@ from workbench.data.opening import Opening
 from workbench.data.raster import window_transform
 from workbench.data.readers import READERS
 from workbench.data.reading import read_pixels
-from workbench.data.sample import Sample
+from workbench.data.sample import ChipDate, Sample
 from workbench.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class _Row(NamedTuple):
     window: ChipWindow
     region: str
     cluster: str
-    date: str | None
+    date: ChipDate | None
     crs: str | None
     lonlat: tuple[float, float] | None
     member: int
@@ -50,7 +50,8 @@ class Dataset(Opening):
         info: Facts that hold for every chip.
         chips: One row a chip, indexed by chip id: files, window, region, cluster, date, CRS,
             valid fraction, pixels by class (`count_<k>`), pixels without a label
-            (`count_ignore`), and the footprint in EPSG:4326.
+            (`count_ignore`), and the footprint in EPSG:4326. Of several frames `date` is the
+            first one's, and `dates` holds all.
         skipped: What was left out while indexing, with the reason.
         members: Of datasets that were joined, the facts of each; the column `member` of `chips`
             says which one a chip is of.
@@ -123,8 +124,16 @@ class Dataset(Opening):
         """Return how the files of a chip are read: `info`, or that of the member it is of."""
         return self.members[self._rows[chip_id].member] if self.members else self.info
 
-    def date(self, chip_id: str) -> str | None:
-        """Return the ISO date of a chip, where it is known; reads no pixels."""
+    @property
+    def num_frames(self) -> int:
+        """Dates of every image: ``(band, y, x)`` of one, ``(band, time, y, x)`` of several."""
+        return self.info.num_frames
+
+    def date(self, chip_id: str) -> ChipDate | None:
+        """Return the ISO date of a chip, or one for each frame; None where it is not known.
+
+        No pixel is read.
+        """
         return self._rows[chip_id].date
 
     def lonlat(self, chip_id: str) -> tuple[float, float] | None:
@@ -139,10 +148,16 @@ class Dataset(Opening):
             rows[str(chip.Index)] = _Row(
                 chip.image, chip.mask,
                 ChipWindow(0, 0, chip.row_off, chip.col_off, chip.height, chip.width),
-                chip.region, chip.cluster, _text(chip.date), _text(chip.crs),
+                chip.region, chip.cluster, self._date(chip), _text(chip.crs),
                 None if shape is None else centre(shape), getattr(chip, "member", 0),
             )
         return rows
+
+    def _date(self, chip: Any) -> ChipDate | None:
+        if self.num_frames == 1:
+            return _text(chip.date)
+        days = _text(getattr(chip, "dates", None))
+        return None if days is None else tuple(days.split())
 
     def select(self, chip_ids: Iterable[str] | None = None, *,
                region: str | Iterable[str] | None = None, within: Area | None = None,
@@ -156,6 +171,7 @@ class Dataset(Opening):
                 degrees, or what `with_region` takes.
             date: Those taken in a time: a year, month or day such as `"2019-09"`, or the first and
                 the last one ``("2018-05", "2018-10")``, both counted in; None leaves an end open.
+                Of several frames the first one decides.
             holds: Those with labelled pixels of one of these classes at least.
 
         Raises:
@@ -304,13 +320,16 @@ class Dataset(Opening):
         units: list[Any] = []
         for info in self.members or (self.info,):
             units += [info.stored_bands, info.class_values, info.scale, info.offset,
-                      info.chip_shape, *([info.class_of] if info.class_of else [])]
+                      info.chip_shape, *([info.class_of] if info.class_of else []),
+                      *info.frames]
         table = self.chips[
             ["col_off", "row_off", "width", "height", "region", "cluster", "date"]
         ].assign(
             image=[Path(path).name for path in self.chips["image"]],
             mask=[Path(path).name for path in self.chips["mask"]],
         )
+        if "dates" in self.chips:
+            table["dates"] = self.chips["dates"]
         return _sha256(json.dumps(units), table.sort_index().to_csv())
 
     @cached_property

@@ -14,7 +14,7 @@ import geopandas
 from rasterio.crs import CRS
 
 from workbench.data.bands import find
-from workbench.data.dates import DateSpec, dates_to_json, find_date
+from workbench.data.dates import DateSpec, dates_to_json, find_dates, write_dates
 from workbench.data.files import FileSpec, find_files, pair_files, scene_names
 from workbench.data.index import Scene, index_scenes, values_in_masks
 from workbench.data.info import Classes, ClassInfo, DatasetInfo, parse_bands, parse_classes
@@ -50,6 +50,7 @@ class Facts:
     nodata: float | None
     no_label: tuple[int, ...]
     name: str | None
+    frames: int = 1
 
     def asked(self, source: Mapping[str, Any]) -> str:
         """Return in one way, however it was written, what is asked of the files of a source."""
@@ -82,7 +83,7 @@ def index_folder(images: FileSpec, masks: FileSpec, facts: Facts, *, region: Reg
     polygons = rule if isinstance(rule, geopandas.GeoDataFrame) else None
     info, chips, skipped = index_opened(scenes, bad, facts, source, polygons)
     if date is not None:
-        chips["date"] = [find_date(date, path) for path in chips["image"]]
+        write_dates(chips, [find_dates(date, path, facts.frames) for path in chips["image"]])
     # As people asked, and as a split asks when it opens its data again.
     named = dict(zip(info.class_values, info.classes, strict=True))
     again = dataclasses.replace(facts, bands=info.stored_bands, classes=named)
@@ -108,7 +109,7 @@ def index_opened(scenes: Sequence[Scene], bad: dict[str, str], facts: Facts,
     if not math.isfinite(facts.scale) or not facts.scale or not math.isfinite(facts.offset):
         raise DataError(f"scale={facts.scale!r} and offset={facts.offset!r} turn stored values "
                         "into physical units: they are numbers, and scale is not 0.")
-    stored_bands = _stored_bands(scenes, parse_bands(facts.bands))
+    stored_bands = _stored_bands(scenes, parse_bands(facts.bands), facts.frames)
     if facts.classes is None:
         classes, values = _classes_found(scenes, facts.no_label)
     else:
@@ -118,6 +119,8 @@ def index_opened(scenes: Sequence[Scene], bad: dict[str, str], facts: Facts,
     given = dataclasses.asdict(facts) | {
         "bands": list(stored_bands), "classes": named, "no_label": list(facts.no_label)
     }
+    if facts.frames == 1 or reader == "zarr":  # a store says it itself
+        del given["frames"]
     info = DatasetInfo(
         name=facts.name or Path(scenes[0].image.path).parent.name,
         bands=tuple(band for band in stored_bands if band is not None),
@@ -130,6 +133,7 @@ def index_opened(scenes: Sequence[Scene], bad: dict[str, str], facts: Facts,
         source={**source, **given},
         stored_bands=stored_bands,
         class_values=values,
+        num_frames=facts.frames,
         chip_shape=_chip_shape(scenes, facts.chip_size),
         reader=reader,
     )
@@ -207,32 +211,46 @@ def count_kinds(skipped: dict[str, str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
-def _stored_bands(scenes: Sequence[Scene], bands: tuple[str | None, ...]
+def _stored_bands(scenes: Sequence[Scene], bands: tuple[str | None, ...], frames: int
                   ) -> tuple[str | None, ...]:
     """Check that every file has these bands in this order, as far as files tell."""
+    if frames < 1:
+        raise DataError(f"frames={frames} is below 1, the number of dates in every file.")
     first = scenes[0].image
-    said = [find(text) if text else None for text in first.descriptions]
-    if first.count != len(bands) and None not in bands and set(bands) <= set(said):
+    said = [find(text) if text else None for text in first.descriptions[: first.count // frames]]
+    if first.count != frames * len(bands) and None not in bands and set(bands) <= set(said):
         bands = tuple(band if band in bands else None for band in said)
     for scene in scenes:
         image = scene.image
-        if image.count != len(bands):
-            named = [text for text in image.descriptions if text]
-            raise BandError(
-                f"{image.path} has {image.count} bands"
-                + (f" ({', '.join(named)})" if named else "")
-                + f", bands= names {len(bands)}. Name every band of the files in their order, and "
-                "None for one that is not used."
-            )
+        if image.count != frames * len(bands):
+            raise _wrong_count(image, len(bands), frames)
         for place, text in enumerate(image.descriptions):
-            told = find(text) if text else None
-            if told and told in bands and bands[place] not in (None, told):
+            told, meant = find(text) if text else None, bands[place % len(bands)]
+            if told and told in bands and meant not in (None, told):
                 raise BandError(
                     f"{image.path} calls its band {place + 1} {text!r} ({told}), bands= calls it "
-                    f"{bands[place]}. Name the bands in the order of the files: "
-                    f"{', '.join(str(text) for text in image.descriptions)}."
+                    f"{meant}. Name the bands in the order of the files"
+                    + (", all those of the first date before those of the second" * (frames > 1))
+                    + f": {', '.join(str(text) for text in image.descriptions)}."
                 )
     return bands
+
+
+def _wrong_count(image: Raster, bands: int, frames: int) -> BandError:
+    named = [text for text in image.descriptions if text]
+    found = f"{image.path} has {image.count} bands" + (f" ({', '.join(named)})" if named else "")
+    if frames > 1:
+        return BandError(
+            f"{found}; expected {frames * bands}, {frames} frames of the {bands} that bands= "
+            "names. Name every band of one date in the order of the files, None for one that is "
+            "not used, and say with frames= how many dates follow each other."
+        )
+    stack = image.count // bands if bands and image.count % bands == 0 else 0
+    return BandError(
+        f"{found}, bands= names {bands}. Name every band of the files in their order, and None "
+        "for one that is not used." + (f" If they hold {stack} dates, one after the other, pass "
+                                       f"frames={stack}." if stack > 1 else "")
+    )
 
 
 def _classes_found(scenes: Sequence[Scene], no_label: Sequence[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from workbench.data.bands import canonical_all
 from workbench.errors import LabelError
@@ -30,6 +30,7 @@ class DatasetInfo(BaseModel):
         name: What the dataset is called in tables and reports.
         collection: Id of its collection in the catalogue, or None.
         bands: Canonical names of the bands that `read` returns, in order.
+        num_frames: Dates of an image.
         classes: Class k of a mask is `classes[k]`.
         scale: With `offset`, stored value * scale + offset is the physical unit.
         offset: See `scale`.
@@ -38,7 +39,8 @@ class DatasetInfo(BaseModel):
         gsd_m: Ground sampling distance in metres, where it is known.
         simulated: Whether the pixels were computed, not measured.
         source: How to open it again, as plain data (`open_dataset`).
-        stored_bands: Bands of the files in file order; None for one that is not used.
+        stored_bands: Bands of the files in file order, of one date where they hold several; None
+            for one that is not used.
         class_values: Mask value of each class.
         class_of: Of each value of `class_values` the class that it means, -1 for none, where
             classes were joined or dropped; empty where value k is class k.
@@ -63,15 +65,42 @@ class DatasetInfo(BaseModel):
     stored_bands: tuple[str | None, ...]
     class_values: tuple[int, ...]
     class_of: tuple[int, ...] = ()
+    num_frames: int = Field(default=1, ge=1)
     chip_shape: tuple[int, int]
     reader: str = "geotiff"
     notes: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is of one date reads as it did before there were several.
+        return {name: value for name, value in dump(self).items()
+                if (name, value) != ("num_frames", 1)}
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The axis of an image between its bands and its rows: ``(time,)``, none for one date."""
+        return () if self.num_frames == 1 else (self.num_frames,)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The shape of every image: ``(band, y, x)``, or ``(band, time, y, x)``."""
+        return len(self.bands), *self.frames, *self.chip_shape
+
+    @property
+    def num_layers(self) -> int:
+        """Bands of a file that holds all dates."""
+        return self.num_frames * len(self.stored_bands)
 
     @property
     def value_classes(self) -> tuple[tuple[int, int], ...]:
         """Return the mask values, each with the class that it means, -1 for none."""
         return tuple(zip(self.class_values, self.class_of or range(len(self.class_values)),
                          strict=True))
+
+
+def count_dates(num_frames: int) -> str:
+    """Return `1 date`, `3 dates`."""
+    return f"{num_frames} date{'s' if num_frames > 1 else ''}"
 
 
 ClassSpec = str | tuple[str, str] | ClassInfo

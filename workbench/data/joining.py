@@ -11,7 +11,7 @@ import pandas as pd
 
 from workbench.data.dataset import Dataset
 from workbench.data.index import merge_clusters
-from workbench.data.info import DatasetInfo
+from workbench.data.info import DatasetInfo, count_dates
 from workbench.errors import BandError, DataError, LabelError
 
 # Chips of a dataset that are read to compare its units with another's: units differ by 100 and
@@ -21,7 +21,7 @@ _UNITS_APART = 30.0
 
 
 def concat(datasets: Iterable[Dataset], *, name: str | None = None) -> Dataset:
-    """Join datasets of equal bands, units, classes and chip size; every chip stays in its files.
+    """Join datasets of equal bands, dates, units, classes and chip size; chips stay in their files.
 
     Clusters of different datasets become one where their chips show the same ground, regions of
     one name are one region. Ids of chips and names of clusters get their dataset's name in front.
@@ -33,7 +33,8 @@ def concat(datasets: Iterable[Dataset], *, name: str | None = None) -> Dataset:
     Raises:
         BandError: Bands differ; says how to choose those they share.
         LabelError: Classes differ; says how to map them.
-        DataError: Chips differ in size, units seem to differ, or one dataset is given twice.
+        DataError: Chips differ in size or number of dates, units seem to differ, or one dataset is
+            given twice.
     """
     given = list(datasets)
     if len(given) < 2:
@@ -50,6 +51,7 @@ def concat(datasets: Iterable[Dataset], *, name: str | None = None) -> Dataset:
         name=name or " + ".join(dict.fromkeys(one.info.name for one in given)),
         bands=first.bands, classes=first.classes, stored_bands=first.bands,
         class_values=tuple(range(first.num_classes)), chip_shape=first.info.chip_shape,
+        num_frames=first.num_frames,
         gsd_m=first.info.gsd_m if len({one.info.gsd_m for one in given}) == 1 else None,
         simulated=any(one.info.simulated for one in given),
         notes=tuple(dict.fromkeys(note for one in given for note in one.info.notes)),
@@ -97,6 +99,11 @@ def _require_equal(first: Dataset, other: Dataset) -> None:
             f"{one.name} has the classes {_names(first)}, {two.name} has {_names(other)}. Give "
             f"both the same names in the same order: {two.name}.remap({{…}})."
         )
+    if one.num_frames != two.num_frames:
+        raise DataError(
+            f"Chips of {one.name} are of {count_dates(one.num_frames)}, those of {two.name} of "
+            f"{count_dates(two.num_frames)}. Open both with the same number of frames."
+        )
     if one.chip_shape != two.chip_shape:
         raise DataError(
             f"Chips of {one.name} have {one.chip_shape[0]} × {one.chip_shape[1]} pixels, those of "
@@ -122,4 +129,4 @@ def _level(dataset: Dataset) -> np.ndarray:
     ids = list(dataset)
     some = ids[:: max(1, len(ids) // _LOOKED_AT)][:_LOOKED_AT]
     values = [dataset.read(chip) for chip in some]
-    return np.mean([np.abs(one.image[:, one.valid]).mean(axis=1) for one in values], axis=0) + 1e-9
+    return np.mean([np.abs(one.pixels).mean(axis=1) for one in values], axis=0) + 1e-9

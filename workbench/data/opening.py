@@ -28,7 +28,7 @@ class Opening:
                     classes: Classes | None = None, region: RegionSpec = None,
                     chip_size: int | None = None, scale: float = 1.0, offset: float = 0.0,
                     nodata: float | None = None, no_label: int | Sequence[int] = (-1,),
-                    name: str | None = None, date: DateSpec = None) -> Dataset:
+                    name: str | None = None, date: DateSpec = None, frames: int = 1) -> Dataset:
         """Index pairs of GeoTIFFs of any size; pixels stay in the files.
 
         Args:
@@ -36,7 +36,8 @@ class Opening:
             masks: The same for masks, one band of class indices on the grid of their image.
                 They are paired by name, apart from the word in which the names differ
                 (`a_S2Hand.tif` and `a_LabelHand.tif`).
-            bands: Names of the bands in file order; None for one that is not used.
+            bands: Names of the bands in file order; None for one that is not used. Of files of
+                several dates those of one date.
             classes: Names of the mask values 0, 1, 2, …, or ``{0: "land", 255: "water"}``;
                 without it the values found in the masks.
             region: The region of all chips, or a regular expression with a group or a template
@@ -52,7 +53,12 @@ class Opening:
             no_label: Mask values that mean "no label here".
             name: What to call the dataset; without it the folder's name.
             date: When images were taken, for models that are told: one ISO date, a mapping of
-                stem to date, or a regular expression with a group on the file's stem.
+                stem to date, or a regular expression with a group on the file's stem. Of several
+                dates a list ``["2022-03-04", "2022-06-12", …]``, a mapping to such lists, or an
+                expression with a group for each.
+            frames: Dates that every image holds: all bands of the first one, then all of the
+                second, and so on. Images are then ``(band, time, y, x)``; a pixel is valid where
+                it is on every date.
 
         Raises:
             BandError: Bands are unknown, too few, too many or in another order than files say.
@@ -65,7 +71,8 @@ class Opening:
         """
         from workbench.data.dataset import Dataset
 
-        facts = Facts(bands, classes, chip_size, scale, offset, nodata, _several(no_label), name)
+        facts = Facts(bands, classes, chip_size, scale, offset, nodata, _several(no_label), name,
+                      frames)
         return Dataset(*index_folder(images, masks, facts, region=region, date=date))
 
     @staticmethod
@@ -73,7 +80,8 @@ class Opening:
                    classes: Classes | None = None, image: str = "image", mask: str = "mask",
                    root: str | Path | None = None, chip_size: int | None = None,
                    scale: float = 1.0, offset: float = 0.0, nodata: float | None = None,
-                   no_label: int | Sequence[int] = (-1,), name: str | None = None) -> Dataset:
+                   no_label: int | Sequence[int] = (-1,), name: str | None = None,
+                   frames: int = 1) -> Dataset:
         """Index pairs of GeoTIFFs that a table names, one pair a row.
 
         The table's index names the chips, where it is more than numbers. Its columns `region`,
@@ -97,6 +105,8 @@ class Opening:
             nodata: See `from_folder`.
             no_label: See `from_folder`.
             name: What to call the dataset.
+            frames: See `from_folder`; the column `date` then holds a date for each, with spaces
+                or commas between them.
 
         Raises:
             DataError: The table cannot be read, lacks a column or names a chip twice; and what
@@ -105,17 +115,18 @@ class Opening:
         from workbench.data.dataset import Dataset
         from workbench.data.table import index_table
 
-        facts = Facts(bands, classes, chip_size, scale, offset, nodata, _several(no_label), name)
+        facts = Facts(bands, classes, chip_size, scale, offset, nodata, _several(no_label), name,
+                      frames)
         return Dataset(*index_table(table, facts, image=image, mask=mask, root=root))
 
     @staticmethod
     def from_xarray(image: xr.DataArray | xr.Dataset | str | Path, mask: xr.DataArray | str, *,
                     bands: Sequence[str | None] | None = None, classes: Classes | None = None,
-                    region: str | None = None, date: str | None = None,
+                    region: str | None = None, date: str | Sequence[str] | None = None,
                     chip_size: int | None = None, scale: float = 1.0, offset: float = 0.0,
                     nodata: float | None = None, no_label: int | Sequence[int] = (-1,),
                     name: str | None = None, store: str | Path | None = None) -> Dataset:
-        """Cut one scene of one date that xarray holds, or a Zarr store, into chips.
+        """Cut one scene that xarray holds, or a Zarr store, into chips; of one or several dates.
 
         What is in memory, or comes lazily from elsewhere, is written to a Zarr store first, block
         by block: training may run in another process, and a run opens its data again. A store on
@@ -123,7 +134,9 @@ class Opening:
 
         Args:
             image: An array with one more dimension than y and x, the bands; a Dataset with one
-                variable ``(y, x)`` a band; or the path of a Zarr store of such a Dataset.
+                variable ``(y, x)`` a band; or the path of a Zarr store of such a Dataset. With a
+                dimension `time` more, images are ``(band, time, y, x)``; a pixel is valid where it
+                is on every date.
             mask: Class indices ``(y, x)`` on exactly the grid of the image; or the name of the
                 variable that holds them, in the Dataset or store.
             bands: Names of the bands in their order, None for one that is not used; by default
@@ -131,7 +144,8 @@ class Opening:
                 Of a store with one variable a band, which of them.
             classes: As in `from_folder`, and so are all arguments not named here.
             region: The region of all chips; by default the dataset's name.
-            date: ISO date of the scene.
+            date: ISO date of the scene, or one for each of its dates; by default the coordinate
+                of `time`.
             chip_size: See `from_folder`.
             scale: See `from_folder`.
             offset: See `from_folder`.

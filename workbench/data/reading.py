@@ -19,7 +19,7 @@ Pixels = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.bo
 
 
 def read_pixels(info: DatasetInfo, image_path: str, mask_path: str, window: ChipWindow) -> Pixels:
-    """Read one chip: image ``(band, y, x)``, mask ``(y, x)`` and valid ``(y, x)`` as in `Sample`.
+    """Read one chip: image ``(band, [time,] y, x)``, mask and valid ``(y, x)`` as in `Sample`.
 
     Windows smaller than a chip are padded at the right and lower side with pixels not valid.
 
@@ -39,18 +39,24 @@ def read_pixels(info: DatasetInfo, image_path: str, mask_path: str, window: Chip
     if info.scale != 1.0 or info.offset != 0.0:
         image *= np.float32(info.scale)
         image += np.float32(info.offset)
-    image[:, ~valid] = np.nan
+    image[..., ~valid] = np.nan
     return _padded(image, np.nan, info), _padded(mask, -1, info), _padded(valid, False, info)
 
 
 def valid_pixels(stored: npt.NDArray, nodata: float | None) -> npt.NDArray[np.bool_]:
-    """Return where every band ``(band, y, x)`` holds a finite value that is not `nodata`."""
-    valid = np.ones(stored.shape[1:], bool)
+    """Return where every band of every date holds a finite value that is not `nodata`.
+
+    Args:
+        stored: ``(band, y, x)`` or ``(band, time, y, x)``.
+        nodata: The value of missing pixels.
+    """
+    layers = stored.reshape(-1, *stored.shape[-2:])
+    valid = np.ones(layers.shape[1:], bool)
     if stored.dtype.kind == "f":
         # Writers that declare no nodata often leave the largest float, 3.4e38, for it.
-        valid &= (np.abs(stored) < 1e30).all(0)
+        valid &= (np.abs(layers) < 1e30).all(0)
     if nodata is not None and not np.isnan(nodata):
-        valid &= (stored != nodata).all(0)
+        valid &= (layers != nodata).all(0)
     return valid
 
 

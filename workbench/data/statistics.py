@@ -73,7 +73,9 @@ def require_published(dataset: Dataset) -> NamedStatistics:
 
 
 def band_statistics(dataset: Dataset) -> BandStatistics:
-    """Return mean and standard deviation over all valid pixels; pass the train part only.
+    """Return mean and standard deviation over all valid pixels, those of all frames together.
+
+    Pass the train part only.
 
     Chips are merged pairwise by their counts, means and squared deviations, which loses no
     precision however many there are.
@@ -84,8 +86,7 @@ def band_statistics(dataset: Dataset) -> BandStatistics:
     """
 
     def moments(chip_id: str) -> tuple[int, npt.NDArray, npt.NDArray]:
-        sample = dataset.read(chip_id)
-        pixels = sample.image[:, sample.valid].astype(np.float64)
+        pixels = dataset.read(chip_id).pixels.astype(np.float64)
         if not pixels.size:
             return 0, np.zeros(len(pixels)), np.zeros(len(pixels))
         mean = pixels.mean(1)

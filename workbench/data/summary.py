@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from workbench.data.folder import count_kinds
+from workbench.data.info import count_dates
 from workbench.reprs import html_card, html_table, text_table
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def _facts(dataset: Dataset) -> dict[str, str]:
     total = sum(counts) or 1
     gsd = f" · {info.gsd_m:g} m" if info.gsd_m else ""
     facts = {
-        "chips": f"{len(dataset)} of {info.chip_shape[0]} × {info.chip_shape[1]} pixels{gsd}",
+        "chips": f"{len(dataset)} of {info.chip_shape[0]} × {info.chip_shape[1]} pixels{gsd}"
+                 + (f" · {count_dates(info.num_frames)}" if info.num_frames > 1 else ""),
         "bands": ", ".join(info.bands),
         "classes": ", ".join(
             f"{entry.name} {count / total:.1%}"

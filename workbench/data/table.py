@@ -10,7 +10,7 @@ import geopandas
 import pandas as pd
 
 from workbench.data.assignment import PARTS
-from workbench.data.dates import find_date
+from workbench.data.dates import find_dates, write_dates
 from workbench.data.files import scene_names
 from workbench.data.folder import Facts, Index, index_opened, open_scenes
 from workbench.data.regions import scene_regions
@@ -19,7 +19,8 @@ from workbench.storage import atomic_file, cache_dir
 
 _SUFFIXES = (".parquet", ".gpkg", ".geojson", ".csv")
 # Columns that the index fills itself.
-_OWN = ("col_off", "row_off", "width", "height", "crs", "scene", "valid_fraction", "member")
+_OWN = ("col_off", "row_off", "width", "height", "crs", "scene", "valid_fraction", "member",
+        "dates")
 _ID = "chip_id"
 
 
@@ -60,11 +61,12 @@ def index_table(table: pd.DataFrame | str | Path, facts: Facts, *, image: str, m
     info, chips, skipped = index_opened(scenes, bad, facts, source)
     if facts.name is None and not isinstance(table, pd.DataFrame):
         info = info.model_copy(update={"name": place.stem})
-    return info, _with_columns(chips, rows.set_axis(names), {image, mask}), skipped
+    columns = _with_columns(chips, rows.set_axis(names), {image, mask}, facts.frames)
+    return info, columns, skipped
 
 
-def _with_columns(chips: geopandas.GeoDataFrame, rows: pd.DataFrame, files: set[str]
-                  ) -> geopandas.GeoDataFrame:
+def _with_columns(chips: geopandas.GeoDataFrame, rows: pd.DataFrame, files: set[str],
+                  num_frames: int) -> geopandas.GeoDataFrame:
     """Return the index with what else the table says of each image."""
     # A chip that is cut from a scene has the scene's name and its place in it as its own.
     scene = chips.index.to_series()
@@ -76,8 +78,10 @@ def _with_columns(chips: geopandas.GeoDataFrame, rows: pd.DataFrame, files: set[
     if "cluster" in rows:
         chips["cluster"] = _words(chips["cluster"], "cluster")
     if "date" in rows:
-        chips["date"] = [None if pd.isna(day) else find_date(str(day)[:10], path)
-                         for day, path in zip(chips["date"], chips["image"], strict=True)]
+        days = chips["date"].tolist() if num_frames > 1 else chips["date"].astype(str).str[:10]
+        write_dates(chips, [
+            find_dates(day, path, num_frames) if there else None for day, path, there
+            in zip(days, chips["image"], chips["date"].notna(), strict=True)])
     if isinstance(rows, geopandas.GeoDataFrame) and rows.crs is not None:
         nowhere = chips.geometry.isna() & ~inside
         places = told.geometry.to_crs("EPSG:4326")

@@ -196,4 +196,5 @@ def _times(forecast: Forecast, recipe: Recipe) -> Times:
 
 def _described(recipe: AnyRecipe, split: Split) -> Diagram:
     info = split.dataset.info
-    return describe(recipe, classes=len(info.classes), bands=info.bands, image_size=info.chip_shape)
+    return describe(recipe, classes=len(info.classes), bands=info.bands,
+                    image_size=info.chip_shape, num_frames=info.num_frames)

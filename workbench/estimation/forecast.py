@@ -138,7 +138,7 @@ class Forecast:
         parts = [part if recipe.bands is None else part.with_bands(recipe.bands)
                  for part in (self.split.train, self.split.val)]
         rows, columns = self.split.dataset.info.chip_shape
-        pixel = 4 * len(parts[0].bands)
+        pixel = 4 * len(parts[0].bands) * parts[0].num_frames
         kept = sum(map(len, parts)) * (pixel + 2) if fits_in_memory(*parts) else 0
         return rows * columns * (kept + _AHEAD * recipe.chips_at_once * (pixel + 8))
 

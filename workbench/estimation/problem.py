@@ -25,6 +25,7 @@ class Problem:
     classes: int
     bands: tuple[str, ...]
     chip_shape: tuple[int, int]
+    num_frames: int = 1
 
     @staticmethod
     def of(recipe: Recipe, split: Split) -> Problem:
@@ -32,13 +33,14 @@ class Problem:
         info = split.dataset.info
         # Compiling takes minutes and changes neither what is learned nor, much, what it costs.
         plain = recipe.but(compile=False)
-        return Problem(plain, len(info.classes), info.bands, info.chip_shape)
+        return Problem(plain, len(info.classes), info.bands, info.chip_shape, info.num_frames)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return {
             "recipe": self.recipe.to_json(), "classes": self.classes,
             "bands": list(self.bands), "chip_shape": list(self.chip_shape),
+            "num_frames": self.num_frames,
         }  # fmt: skip
 
     @staticmethod
@@ -46,12 +48,14 @@ class Problem:
         """Return the problem that `to_json` wrote."""
         rows, columns = data["chip_shape"]
         recipe = Recipe.from_json(data["recipe"])
-        return Problem(recipe, data["classes"], tuple(data["bands"]), (rows, columns))
+        return Problem(recipe, data["classes"], tuple(data["bands"]), (rows, columns),
+                       data["num_frames"])
 
     def skeleton(self) -> Segmenter:
         """Return the model without memory for its weights; nothing is read or downloaded."""
         return build_skeleton(
-            self.recipe, classes=self.classes, bands=self.bands, image_size=self.chip_shape
+            self.recipe, classes=self.classes, bands=self.bands, image_size=self.chip_shape,
+            num_frames=self.num_frames,
         )
 
     def model(self, device: torch.device) -> Segmenter:
@@ -69,9 +73,11 @@ class Problem:
         rows, columns = self.chip_shape
         encode = encoder(model)
         # Any date and place will do: only the sizes of what they are encoded as matter.
-        metadata = encode(["2020-01-01"] * size, [(0.0, 0.0)] * size) if encode else (None, None)
+        days = [("2020-01-01",) * self.num_frames] * size
+        metadata = encode(days, [(0.0, 0.0)] * size) if encode else (None, None)
+        frames = () if self.num_frames == 1 else (self.num_frames,)
         batch = Batch(
-            torch.rand(size, len(model.bands), rows, columns),
+            torch.rand(size, len(model.bands), *frames, rows, columns),
             torch.zeros(size, rows, columns, dtype=torch.int64),
             torch.zeros(size, dtype=torch.int64), size * rows * columns, *metadata,
         )  # fmt: skip

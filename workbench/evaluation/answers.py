@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from workbench.assembly import encoder
+from workbench.assembly import encoder, require_same_frames
 from workbench.data import Dataset
 from workbench.data.bands import positions
 from workbench.errors import OutOfSpaceError
@@ -119,6 +119,7 @@ class Answers:
         if not chips:
             return []
         model, found = kept_model(self.run, "auto"), []
+        require_same_frames(model, self.dataset)
         channels = list(positions(model.description.bands, self.dataset.bands,
                                   self.dataset.info.name))
         device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())),

@@ -46,11 +46,11 @@ def chip_map(runs: Run | Iterable[Run] | Comparison, chip: str, *, around: int |
             first. Of several splits the run answers that held the chip out.
 
     Returns:
-        `image` ``(band, y, x)`` in physical units, `label` ``(y, x)`` uint8, and of each run
-        `class` ``(run, y, x)`` uint8, its `probability`, and `probabilities`
-        ``(run, category, y, x)``. 255 and NaN where there is none. A single run without a list
-        comes without the dimension `run`. Chips without a CRS are put at latitude and longitude 0,
-        and the attribute `georeferenced` is 0.
+        `image` ``(band, y, x)`` in physical units, of several dates the last one, `label`
+        ``(y, x)`` uint8, and of each run `class` ``(run, y, x)`` uint8, its `probability`, and
+        `probabilities` ``(run, category, y, x)``. 255 and NaN where there is none. A single run
+        without a list comes without the dimension `run`. Chips without a CRS are put at latitude
+        and longitude 0, and the attribute `georeferenced` is 0.
 
     Raises:
         UnknownNameError: There is no such chip, or no such seed.
@@ -182,7 +182,7 @@ def _joined(data: Dataset, tiles: Sequence[_Tile],
     places = np.full(shape, -1, np.int16)
     for number, (sample, row, column) in enumerate(tiles):
         there = (slice(row - top, row - top + height), slice(column - left, column - left + width))
-        image[:, *there] = sample.image
+        image[:, *there] = sample.picture
         label[there] = np.where(sample.mask >= 0, sample.mask, NODATA)
         places[there] = number
         for place, answers in enumerate(said.values()):

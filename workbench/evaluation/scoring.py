@@ -13,7 +13,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from workbench.assembly import Model, encoder, load_model, require_metadata
+from workbench.assembly import (
+    Model,
+    encoder,
+    load_model,
+    require_metadata,
+    require_same_frames,
+)
 from workbench.data import Dataset, Split
 from workbench.data.bands import positions
 from workbench.data.index import overlapping
@@ -68,6 +74,7 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
     for dataset in parts.values():
         require_metadata(run.recipe, dataset)
     model = load_model(run, device=device)
+    require_same_frames(model, chosen.dataset)
     total, chips = sum(map(len, parts.values())), []
     for dataset in parts.values():
         for chip in _chips(model, dataset, _batch_size(run)):

@@ -71,7 +71,7 @@ def _of_chip(dataset: Dataset, classes: Classes | None, chip: str | None,
         sample = dataset.read(chip)
         if sample.crs is None:
             raise GridError(f"The chip {chip} has no place on Earth, so it is on no map.")
-        imagery = _written(beside.with_suffix(".tif"), sample.image, dataset.bands,
+        imagery = _written(beside.with_suffix(".tif"), sample.picture, dataset.bands,
                            crs=sample.crs, transform=sample.transform)
     return Labels(imagery, info.classes if classes is None else classes, path=beside)
 

@@ -46,7 +46,8 @@ def load_backbone(
             that the weights do not know start from random values, with a warning.
         image_size: Side, or height and width, in pixels that positions are computed for; other
             sizes work as well, with positions interpolated.
-        num_frames: Number of frames that features and positions are made for.
+        num_frames: Number of frames that features and positions are made for; as in
+            `require_frames`.
         coords: Which of `"time"` and `"location"` to encode; by default what the name was
             pre-trained with.
         weights_bands: Bands that `weights` were trained with, in order; by default the name's.
@@ -56,7 +57,8 @@ def load_backbone(
         UnknownNameError: No such backbone.
         WeightsError: The file is missing, broken, or does not fit.
         BandError: A band has no known name, or the weights know none of them.
-        RecipeError: A size is impossible, or the family has none of that name.
+        RecipeError: A size is impossible, or the family has none of that name or takes fewer
+            frames.
     """
     facts = find_facts(name)
     family = FAMILIES[facts.family]
@@ -66,12 +68,13 @@ def load_backbone(
     wanted = canonical_all(bands) if bands is not None else trained_bands
     if not wanted:
         raise BandError("bands=[] is empty; name the bands of the images.")
+    require_frames(name, _positive("num_frames", num_frames))
     if isinstance(coords, str):
         raise RecipeError(f"coords={coords!r} is one string; pass a list of names: [{coords!r}].")
     built: dict[str, Any] = {
         "bands": wanted,
         "image_size": _sides(facts.image_size if image_size is None else image_size),
-        "num_frames": _positive("num_frames", num_frames),
+        "num_frames": num_frames,
         "coords": facts.coords if coords is None else tuple(coords),
         **sizes,
     }
@@ -96,6 +99,26 @@ def find_facts(name: str) -> Facts:
     if name in FAMILIES:
         return Facts(name=name, family=name, bands=FAMILIES[name].default_bands)
     raise unknown_name("backbone", name, {*BACKBONES, *FAMILIES}, "wb.backbones()")
+
+
+def require_frames(name: str, num_frames: int) -> None:
+    """Refuse images of more dates than a backbone takes.
+
+    Raises:
+        RecipeError: Names the backbones that take as many.
+        UnknownNameError: No such backbone.
+    """
+    if not _takes(find_facts(name), num_frames):
+        others = ", ".join(other for other, facts in BACKBONES.items() if _takes(facts, num_frames))
+        raise RecipeError(
+            f"{name!r} takes fewer dates of an image than the {num_frames} that there are. "
+            f"Backbones that take {num_frames}: {others}."
+        )
+
+
+def _takes(facts: Facts, num_frames: int) -> bool:
+    most = FAMILIES[facts.family].max_frames
+    return most is None or num_frames <= most
 
 
 def encodings(name: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from workbench.assembly import load_model
 from workbench.data import Dataset, Split
 from workbench.data.choosing import telling_chips
+from workbench.data.sample import Sample
 from workbench.data.split import display_name
 from workbench.errors import DataError
 from workbench.plots import PLOTS, Plot, style
@@ -36,7 +37,7 @@ INCHES_PER_CHIP = 1.35
 
 @dataclass(frozen=True)
 class Strip:
-    """One chip with everything that is drawn of it."""
+    """One chip with everything that is drawn of it; of several dates, `picture` is the last."""
 
     chip_id: str
     region: str
@@ -45,6 +46,7 @@ class Strip:
     picture: Pixels
     label: npt.NDArray[np.int64]
     predictions: dict[str, npt.NDArray]
+    earlier: tuple[Pixels, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,18 @@ class ChipTable:
         """Return the names of the runs whose predictions are drawn."""
         return list(self.strips[0].predictions) if self.strips else []
 
+    @property
+    def frames(self) -> list[str]:
+        """Return the titles of the images: one for each date."""
+        count = 1 + len(self.strips[0].earlier) if self.strips else 1
+        return ["image"] if count == 1 else [f"frame {place + 1}" for place in range(count)]
+
 
 def draw(table: ChipTable, figure: Figure) -> None:
-    """Draw one row a chip; a single run gets its prediction and its errors apart."""
+    """Draw one row a chip, its dates side by side; a single run gets its errors apart."""
     if not table.strips:
         raise DataError("There are no chips to draw: the dataset or region is empty.")
-    titles = ["image", "label", *_prediction_titles(table.runs)]
+    titles = [*table.frames, "label", *_prediction_titles(table.runs)]
     grid = figure.subplots(len(table.strips), len(titles), squeeze=False)
     for strip, row in zip(table.strips, grid, strict=True):
         for axes, picture in zip(row, pictures(strip, table.colours), strict=True):
@@ -80,7 +88,7 @@ def draw(table: ChipTable, figure: Figure) -> None:
 
 def pictures(strip: Strip, colours: Sequence[str]) -> list[Pixels]:
     """Return what a row shows: image, label, and prediction or errors of each run."""
-    shown = [strip.picture, classified(strip.label, colours)]
+    shown = [*strip.earlier, strip.picture, classified(strip.label, colours)]
     for predicted in strip.predictions.values():
         if len(strip.predictions) == 1:
             shown.append(classified(predicted, colours))
@@ -123,7 +131,7 @@ def legend(table: ChipTable) -> list[Patch]:
 
 def _size(table: ChipTable) -> tuple[float, float]:
     runs = len(table.runs)
-    columns = 2 + (2 if runs == 1 else runs)
+    columns = 1 + len(table.frames) + (2 if runs == 1 else runs)
     return 1.0 + INCHES_PER_CHIP * columns, 0.75 + INCHES_PER_CHIP * len(table.strips)
 
 
@@ -148,10 +156,12 @@ def data(source: Any, *, chips: Sequence[str] | None = None, region: str | None 
     predictions = [_predicted(run, dataset, chosen) for run in runs]
     hold_out = split.hold_out if split else ()
     strips = [
-        Strip(sample.chip_id, display_name(sample.region), sample.date, sample.region in hold_out,
-              stretched(sample.image, dataset.bands, bands, clear=sample.mask >= 0), sample.mask,
-              {run.name: found[place] for run, found in zip(runs, predictions, strict=True)})
+        Strip(sample.chip_id, display_name(sample.region), _dates(sample),
+              sample.region in hold_out, picture, sample.mask,
+              {run.name: found[place] for run, found in zip(runs, predictions, strict=True)},
+              tuple(earlier))
         for place, sample in enumerate(samples)
+        for *earlier, picture in [_pictures(sample, dataset.bands, bands)]
     ]
     return ChipTable(tuple(entry.name for entry in dataset.classes),
                      tuple(entry.color for entry in dataset.classes), strips)
@@ -170,6 +180,18 @@ def choose(source: Split | Dataset, count: int, region: str | None = None) -> li
         return telling_chips(part.select(region=name), count)
     held_out = telling_chips(source.held_out, (count + 1) // 2)
     return held_out + telling_chips(source.test, count - len(held_out))
+
+
+def _dates(sample: Sample) -> str | None:
+    return "\n".join(sample.date) if isinstance(sample.date, tuple) else sample.date
+
+
+def _pictures(sample: Sample, bands: Sequence[str], shown: Sequence[str]) -> list[Pixels]:
+    """Return a picture of each date, all stretched alike: what changes in them has changed."""
+    frames = sample.image.reshape(len(sample.image), -1, *sample.mask.shape)
+    beside = np.concatenate(list(frames.swapaxes(0, 1)), axis=-1)
+    clear = np.tile(sample.mask >= 0, frames.shape[1])
+    return np.split(stretched(beside, bands, shown, clear=clear), frames.shape[1], axis=1)
 
 
 def _predicted(run: Run, dataset: Dataset, chips: Sequence[str]) -> list[npt.NDArray]:

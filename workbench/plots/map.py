@@ -75,7 +75,7 @@ def data(source: xr.Dataset, *, scene: str | Path | xr.DataArray | None = None,
 
     Args:
         source: What `wb.predict` returned.
-        scene: The scene, as it was given to `wb.predict`.
+        scene: The scene, as it was given to `wb.predict`; of several dates the last one is shown.
         bands: Bands of the scene shown as red, green and blue.
         scene_bands: Names of the scene's bands in its order, where it does not say them itself.
 
@@ -91,7 +91,8 @@ def data(source: xr.Dataset, *, scene: str | Path | xr.DataArray | None = None,
     if (predicted == NODATA).any():
         legend.append(("nodata", NO_LABEL))
     if scene is not None:
-        panels.insert(0, ("Scene", _scene(scene, grid, bands, scene_bands, step)))
+        needs = Needs(tuple(bands), num_frames=int(source.attrs.get("num_frames", 1)))
+        panels.insert(0, ("Scene", _scene(scene, grid, needs, scene_bands, step)))
     place = f"{grid.crs.to_string()} · {grid.height} × {grid.width} pixels"
     return MapTable(panels, legend, ground_width(grid), place)
 
@@ -111,9 +112,9 @@ def _title(names: Sequence[str]) -> str:
     return f"Predicted {names[1]}" if len(names) == 2 else "Predicted classes"
 
 
-def _scene(scene: str | Path | xr.DataArray, grid: Grid, shown: Sequence[str],
+def _scene(scene: str | Path | xr.DataArray, grid: Grid, needs: Needs,
            names: Sequence[str] | None, step: int) -> Pixels:
-    opened = open_source(scene, Needs(tuple(shown)), names, gsd="source")
+    opened = open_source(scene, needs, names, gsd="source")
     own = opened.grid
     if (own.height, own.width, own.crs) != (grid.height, grid.width, grid.crs) \
             or not own.transform.almost_equals(grid.transform):
@@ -121,9 +122,11 @@ def _scene(scene: str | Path | xr.DataArray, grid: Grid, shown: Sequence[str],
                         f"{own.height} × {own.width} pixels in {own.crs} against "
                         f"{grid.height} × {grid.width} in {grid.crs}.")
     rows = step * 128
-    strips = [opened.read(top, 0, min(rows, grid.height - top), grid.width)[:, ::step, ::step]
+    strips = [opened.read(top, 0, min(rows, grid.height - top), grid.width)[..., ::step, ::step]
               for top in range(0, grid.height, rows)]
-    return stretched(np.concatenate(strips, axis=1), shown, shown)
+    image = np.concatenate(strips, axis=-2)
+    last = image if needs.num_frames == 1 else image[:, -1]
+    return stretched(last, needs.bands, needs.bands)
 
 
 def ground_width(grid: Grid) -> float:

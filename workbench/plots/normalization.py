@@ -80,8 +80,7 @@ def _pretraining(recipe: Recipe, bands: tuple[str, ...]) -> NamedStatistics | No
 def _pixels(part: Dataset) -> npt.NDArray[np.float32]:
     ids = list(part)
     some = ids[:: max(1, len(ids) // _CHIPS)][:_CHIPS]
-    samples = [part.read(chip) for chip in some]
-    pixels = np.concatenate([one.image[:, one.valid] for one in samples], axis=1)
+    pixels = np.concatenate([part.read(chip).pixels for chip in some], axis=1)
     if not pixels.shape[1]:
         raise DataError(f"{part.info.name}: there is no valid pixel in the chips looked at.")
     return pixels

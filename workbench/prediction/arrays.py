@@ -12,7 +12,9 @@ import xarray as xr
 from rasterio.enums import Resampling
 
 from workbench.data import bands as band_names
+from workbench.data.readers.zarr_store import time_dim
 from workbench.errors import DataError
+from workbench.prediction.frames import split_frames
 from workbench.prediction.grid import Grid, array_grid, spatial_dims
 from workbench.prediction.ground import Gsd, resampled_grid
 from workbench.prediction.naming import band_places
@@ -57,12 +59,14 @@ def array_source(array: xr.DataArray, needs: Needs, bands: Sequence[str] | None,
     if target is not None:
         moved = array_source(_moved(array, grid, target), needs, bands, "source")
         said = {"resampled_from": f"{grid.crs.to_string()}, {grid.height} × {grid.width} pixels"}
-        return Source(name, target, moved.read, facts=said)
-    dim, kept = banded(array, y, x)
+        return Source(name, target, moved.read, date=moved.date, facts=said)
+    dates, frames = split_frames(array, name, needs)
+    opened = [banded(frame, y, x) for frame in frames]
+    dim, kept = opened[0]
     names = array_names(array, dim, kept.shape[0])
     places = band_places(name, kept.shape[0], names, needs, bands)
     nodata = {value for value in (array.rio.nodata, needs.nodata) if value is not None}
-    layers = [kept[place] for place in places]
+    layers = [frame[place] for place in places for _, frame in opened]
     pixels = _Chunks(layers) if kept.chunks is not None else None
 
     def read(top: int, left: int, rows: int, columns: int) -> Pixels:
@@ -72,7 +76,7 @@ def array_source(array: xr.DataArray, needs: Needs, bands: Sequence[str] | None,
             else np.stack([layer[window].values for layer in layers])
         return physical(stored, nodata, needs)
 
-    return Source(name, grid, read)
+    return Source(name, grid, read, date=dates)
 
 
 class _Chunks:
@@ -148,6 +152,9 @@ def _with_crs(array: xr.DataArray, dataset: xr.Dataset) -> xr.DataArray:
 
 def _moved(array: xr.DataArray, own: Grid, target: Grid) -> xr.DataArray:
     """Return the array on another grid, in memory; NaN or its nodata where it has no pixels."""
+    if array.ndim > 3 and (dim := time_dim(array)) is not None:
+        return xr.concat([_moved(array.isel({dim: place}), own, target)
+                          for place in range(array.sizes[dim])], array[dim])
     y, x = spatial_dims(array)
     kept = array.rename({y: "y", x: "x"}).transpose(..., "y", "x")
     nodata = kept.rio.nodata

@@ -19,11 +19,11 @@ import numpy.typing as npt
 from workbench.prediction.windows import taper, window_starts
 
 Pixels = npt.NDArray[np.float32]
-# top, left, rows, columns to pixels (band, y, x), NaN where a band has none
+# top, left, rows, columns to pixels (band, [time,] y, x), NaN where a band has none
 ReadWindow = Callable[[int, int, int, int], Pixels]
 # First row and column of a window.
 Corner = tuple[int, int]
-# windows (window, band, y, x) and where they begin to probabilities (window, class, y, x)
+# windows (window, band, [time,] y, x) and where they begin to probabilities (window, class, y, x)
 Forward = Callable[[Pixels, Sequence[Corner]], Pixels]
 # First row and number of rows to sums and weights (class + 1, y, x) of the panel to the left.
 Carried = Callable[[int, int], Pixels]
@@ -121,14 +121,14 @@ def blended(read: ReadWindow, forward: Forward, num_classes: int, tiling: Tiling
         if number < begin:
             continue
         new = next(rows_of_strips)
-        strip = new if rest is None else np.concatenate([rest, new], axis=1)
+        strip = new if rest is None else np.concatenate([rest, new], axis=-2)
         weights = taper(side, tiling.overlap, before=number > 0, after=number < len(tops) - 1)
-        valid = np.logical_and.reduce(np.isfinite(strip))
+        valid = np.isfinite(strip).reshape(-1, *strip.shape[-2:]).all(axis=0)
         _add_strip(total, strip, valid, weights, forward, tiling, panel, top)
         done = following - top
         if number >= first:
             yield _part(total[:, :done], valid[:done], panel, top, carried)
-        rest = strip[:, done:]
+        rest = strip[..., done:, :]
         total[:, : side - done] = total[:, done:].copy()
         total[:, side - done :] = 0
 
@@ -157,7 +157,7 @@ def _add_strip(total: Pixels, strip: Pixels, valid: npt.NDArray[np.bool_], rows:
     here = {left: slice(left - panel.left, left - panel.left + side) for left in panel.lefts}
     needed = [left for left in panel.lefts if valid[:, here[left]].any()]
     for chosen in _evenly(needed, tiling.batch_size):
-        windows = np.stack([strip[:, :, here[left]] for left in chosen])
+        windows = np.stack([strip[..., here[left]] for left in chosen])
         answers = forward(windows, [(top, left) for left in chosen])
         for left, answer in zip(chosen, answers, strict=True):
             columns = taper(side, tiling.overlap, before=left > 0, after=left < last)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,8 +62,8 @@ class Seams:
 
 def seams(run: Run | Model | Iterable[Run | Model], source: AnySource, *, side: int = 1024,
           bands: Iterable[str] | None = None, scale: float | None = None,
-          date: str | None = None, window: int | None = None, overlap: int | None = None,
-          device: str = "auto") -> Seams:
+          date: str | Sequence[str] | None = None, window: int | None = None,
+          overlap: int | None = None, device: str = "auto") -> Seams:
     """Measure what is left of the windows: predict the middle of a scene from two origins.
 
     Args:

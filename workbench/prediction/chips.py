@@ -7,7 +7,9 @@ from rasterio.crs import CRS
 
 from workbench.data import Dataset
 from workbench.data.bands import positions
+from workbench.data.info import count_dates
 from workbench.errors import GridError
+from workbench.prediction.frames import other_frames
 from workbench.prediction.grid import raster_grid
 from workbench.prediction.ground import Gsd, resampled_grid
 from workbench.prediction.needs import Needs, Pixels, Source
@@ -23,8 +25,10 @@ def chip_source(dataset: Dataset, chip: str, needs: Needs, gsd: Gsd) -> Source:
         UnknownNameError: No such chip.
         BandError: The dataset lacks a band.
         GridError: Its pixels are of another size than in training.
-        DataError: A file has gone or is damaged.
+        DataError: A file has gone or is damaged, or chips are of another number of dates.
     """
+    if dataset.num_frames != needs.num_frames:
+        raise other_frames(dataset.info.name, count_dates(dataset.num_frames), needs)
     places = list(positions(needs.bands, dataset.bands, dataset.info.name))
     sample = dataset.read(chip)
     height, width = sample.mask.shape
@@ -39,7 +43,7 @@ def chip_source(dataset: Dataset, chip: str, needs: Needs, gsd: Gsd) -> Source:
     pixels = sample.image[places]
 
     def read(top: int, left: int, rows: int, columns: int) -> Pixels:
-        return pixels[:, top : top + rows, left : left + columns]
+        return pixels[..., top : top + rows, left : left + columns]
 
     facts = {"region": sample.region, "georeferenced": int(sample.crs is not None)}
     return Source(f"chip {chip} of {dataset.info.name}", grid, read, date=sample.date, facts=facts)

@@ -41,7 +41,7 @@ class Options:
 
     bands: Sequence[str] | None = None
     scale: float | None = None
-    date: str | None = None
+    date: str | Sequence[str] | None = None
     gsd: Gsd = None
     window: int | None = None
     overlap: int | None = None
@@ -144,7 +144,9 @@ class Job:
         """Return how many classes come back, by asking about one empty window."""
         tiling = self.tiling
         sides = min(tiling.window, tiling.height), min(tiling.window, tiling.width)
-        empty = np.full((1, len(self.trained.needs.bands), *sides), np.nan, np.float32)
+        needs = self.trained.needs
+        layers = np.full((len(needs.bands) * needs.num_frames, *sides), np.nan, np.float32)
+        empty = needs.stacked(layers)[None]
         answer = self.forward(empty, [(0, 0)])
         assert answer.shape[2:] == sides, "a model answers for every pixel of its window"
         if answer.shape[1] // len(self.trained.models) >= NODATA:

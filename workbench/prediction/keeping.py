@@ -19,6 +19,7 @@ import torch
 import xarray as xr
 
 from workbench.assembly import Model
+from workbench.data.dates import dates_to_json
 from workbench.prediction.job import Job, Options, Progress
 from workbench.prediction.many import Planned
 from workbench.prediction.needs import PredictionWarning, Source
@@ -93,7 +94,8 @@ def _plan(job: Job, options: Options, *, known: bool) -> dict[str, Any]:
         "weights": job.trained.identity or (_hash(job.trained.models) if known else None),
         "window": tiling.window, "overlap": tiling.overlap,
         "panel": tiling.panel, "entropy": job.entropy, "scale": options.scale,
-        "bands": None if options.bands is None else list(options.bands), "date": options.date,
+        "bands": None if options.bands is None else list(options.bands),
+        "date": options.date if options.date is None else dates_to_json(options.date),
         "gsd": options.gsd,
     }
 

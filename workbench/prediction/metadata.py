@@ -11,7 +11,7 @@ from torch import Tensor
 
 from workbench.assembly import Model, encoder
 from workbench.errors import GridError, RecipeError
-from workbench.models.metadata import LonLat
+from workbench.models.metadata import Dates, LonLat
 from workbench.prediction.blending import Corner, Tiling
 from workbench.prediction.grid import Grid
 
@@ -19,14 +19,15 @@ from workbench.prediction.grid import Grid
 Metadata = Callable[[Sequence[Corner]], tuple[Tensor | None, Tensor | None]]
 
 
-def window_metadata(model: Model, grid: Grid, tiling: Tiling, date: str | None) -> Metadata | None:
+def window_metadata(model: Model, grid: Grid, tiling: Tiling, date: Dates | None
+                    ) -> Metadata | None:
     """Return what makes the metadata of windows; None for a model that takes pixels alone.
 
     The location is that of each window's own centre, as each chip's was in training; where
     windows overlap, their answers are blended, so that the change leaves no seam.
 
     Raises:
-        RecipeError: The model is told the date and there is none.
+        RecipeError: The model is told the date and there is none, or not one for each frame.
         GridError: The CRS has no longitude and latitude.
     """
     encode = encoder(model)
@@ -38,6 +39,13 @@ def window_metadata(model: Model, grid: Grid, tiling: Tiling, date: str | None) 
             "The model was trained with the date of every chip (metadata="
             f"{model.description.recipe.metadata!r}), so it needs the scene's: "
             "predict(…, date='2018-03-14')."
+        )
+    frames = model.description.num_frames
+    given = 1 if isinstance(date, str) or not isinstance(date, Sequence) else len(date)
+    if "time" in coords and given != frames:
+        raise RecipeError(
+            f"The model is told the date of each of {frames} frames; date={date!r} names {given}: "
+            "predict(…, date=['2018-03-14', …])."
         )
 
     def metadata(corners: Sequence[Corner]) -> tuple[Tensor | None, Tensor | None]:

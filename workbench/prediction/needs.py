@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.data.sample import ChipDate
 from workbench.prediction.grid import Grid
 
 Pixels = npt.NDArray[np.float32]
-# top, left, rows, columns to pixels (band, y, x) as the model takes them, NaN without a value
+# top, left, rows, columns to pixels (band, [time,] y, x) as the model takes them, NaN without a
+# value
 Read = Callable[[int, int, int, int], Pixels]
 
 
@@ -31,6 +33,7 @@ class Needs:
         offset: See `scale`.
         nodata: Stored value of missing pixels, beside what the source itself says.
         gsd_m: Ground sampling distance in metres, where it is known.
+        num_frames: Dates of an image.
     """
 
     bands: tuple[str, ...]
@@ -39,6 +42,15 @@ class Needs:
     offset: float = 0.0
     nodata: float | None = None
     gsd_m: float | None = None
+    num_frames: int = 1
+
+    def stacked(self, layers: npt.NDArray) -> npt.NDArray:
+        """Return layers ``(band · time, y, x)`` as the model takes them: ``(band, [time,] y, x)``.
+
+        Each band's dates follow each other.
+        """
+        frames = () if self.num_frames == 1 else (self.num_frames,)
+        return layers.reshape(len(self.bands), *frames, *layers.shape[-2:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +62,7 @@ class Source:
         grid: Where its pixels are.
         read: Top, left, rows and columns to pixels as the model takes them, NaN where a band has
             no value.
-        date: ISO date, where the source knows it.
+        date: ISO date, or one for each frame, where the source knows it.
         whole_rows: Whether its pixels lie in full rows, so that a part of a row costs all of it.
         lasting: Whether its name finds it again, as that of a file or an address does.
         stamp: What changes when its pixels do; None where only its pixels can tell.
@@ -60,7 +72,7 @@ class Source:
     name: str
     grid: Grid
     read: Read
-    date: str | None = None
+    date: ChipDate | None = None
     whole_rows: bool = False
     lasting: bool = False
     stamp: tuple[Any, ...] | None = None
@@ -68,9 +80,10 @@ class Source:
 
 
 def physical(stored: npt.NDArray, nodata: set[float], needs: Needs) -> Pixels:
-    """Return float32 in the units of the model.
+    """Return layers ``(band · time, y, x)`` as float32 in the units of the model.
 
-    Where one band's value is missing or infinite, all are NaN: so the model saw it in training.
+    Where a band's value on any date is missing or infinite, all are NaN: so the model saw it in
+    training.
     """
     missing = ~np.isfinite(stored) if stored.dtype.kind == "f" else np.zeros(stored.shape, bool)
     for value in nodata:
@@ -80,4 +93,4 @@ def physical(stored: npt.NDArray, nodata: set[float], needs: Needs) -> Pixels:
         pixels *= np.float32(needs.scale)
         pixels += np.float32(needs.offset)
     pixels[:, missing.any(axis=0)] = np.nan
-    return pixels
+    return needs.stacked(pixels)

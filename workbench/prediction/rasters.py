@@ -21,9 +21,9 @@ from rasterio.windows import Window
 from workbench.data.raster import describe, forget, open_raster, read_window
 from workbench.data.remote import REMOTE, is_remote, remote_error, retried
 from workbench.errors import DataError, GridError
+from workbench.prediction.frames import layer_places
 from workbench.prediction.grid import Grid, raster_grid
 from workbench.prediction.ground import Gsd, pixel_sides_m, resampled_grid
-from workbench.prediction.naming import band_places
 from workbench.prediction.needs import Needs, Pixels, Source, physical
 
 
@@ -39,7 +39,7 @@ def raster_source(path: str | Path, needs: Needs, bands: Sequence[str] | None,
         )
     handle = open_raster(path)
     own = raster_grid(facts.height, facts.width, CRS.from_user_input(handle.crs), handle.transform)
-    places = band_places(path, facts.count, facts.descriptions, needs, bands)
+    places = layer_places(path, facts.count, facts.descriptions, needs, bands)
     indexes = [place + 1 for place in places]
     nodata = {value for value in (facts.nodata, needs.nodata) if value is not None}
     target = resampled_grid(path, own, needs, gsd)
@@ -72,7 +72,7 @@ def _reading(path: str, stored: Any, nodata: set[float], needs: Needs,
             pixels, mask = _retried(path, lambda: stored(indexes, window))
         found = physical(pixels, nodata, needs)
         if mask is not None:
-            found[:, mask == 0] = np.nan
+            found[..., mask == 0] = np.nan
         return found
 
     return read

@@ -36,7 +36,7 @@ def predict(run: Runs, source: AnySource, **options: Any) -> xr.Dataset: ...
 def predict(run: Runs, source: Sources, **options: Any) -> Predictions: ...
 def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
             bands: Sequence[str] | None = None, scale: float | None = None,
-            date: str | None = None, gsd: Gsd = None,
+            date: str | Sequence[str] | None = None, gsd: Gsd = None,
             window: int | None = None, overlap: int | None = None,
             batch_size: int | None = None, entropy: bool = False,
             store: str | Path | None = None,
@@ -58,13 +58,16 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
             runs are kept for the next call.
         source: Path or http(s) address of a GeoTIFF, COG or VRT; an array with a CRS: bands, rows
             and columns in any order, bands named by a coordinate `band` or by `long_name`; a
-            dataset with one variable a band; a dataset of chips, such as `split.test`. Values as
+            dataset with one variable a band; a dataset of chips, such as `split.test`. For a model
+            of several dates an array or dataset has the dimension `time` too, a file all bands of
+            the first date, then all of the second. Values as
             the training files store them; the scale and offset of the run's dataset are applied.
             A list or mapping of sources, or chips, give a mapping that predicts what is looked up.
         bands: Names of the bands of `source` in its order, where it does not say them itself.
         scale: What the values of `source` are multiplied by instead, such as 1 for reflectance.
         date: ISO date of the scene, for a model trained with `metadata="time"` or `"both"`; others
-            do not look at it. The location, where a model is told it, is each window's centre.
+            do not look at it; a list for several dates, by default the coordinate of `time`. The
+            location, where a model is told it, is each window's centre.
         gsd: Side of a pixel on the ground. `"training"`, or metres, resamples the source, to a UTM
             grid where its own is not in true metres; `"source"` takes any pixels as they are.
             Without it, pixels of more than 1.25 times another size than in training are refused.
@@ -89,7 +92,8 @@ def predict(run: Runs, source: AnySource | Sources, *,  # type: ignore[misc]
     Raises:
         BandError: A band is missing or not named, or its values are in other units.
         GridError: The source does not say where its pixels are, or they are of another size.
-        DataError: The file cannot be read, or `store` holds another prediction.
+        DataError: The file cannot be read, is of another number of dates than the run's chips, or
+            `store` holds another prediction.
         DownloadError: A server does not answer, or a connection breaks off again and again.
         OutOfSpaceError: The disk has no room for a large prediction.
         RunError: Several runs have other classes or units, or the same name; or a window

@@ -83,8 +83,9 @@ def open_trained(runs: Run | Model | Iterable[Run | Model], device: str) -> Trai
 def _from_run(run: Run, device: str) -> Trained:
     info, model = run.info, kept_model(run, device)
     needs = Needs(model.description.bands, info.stored_bands, info.scale, info.offset,
-                  info.nodata, info.gsd_m)
-    facts = {"run": run.name, "checkpoint": "best", "simulated": int(info.simulated)}
+                  info.nodata, info.gsd_m, info.num_frames)
+    facts = {"run": run.name, "checkpoint": "best", "simulated": int(info.simulated),
+             **_dates(needs)}
     identity = checkpoints.read(run.folder / checkpoints.CHECKPOINTS / "best", stamps)
     return Trained((model,), needs, (max(info.chip_shape),), facts, identity=identity,
                    folder=run.folder)
@@ -94,9 +95,13 @@ def _from_model(given: Any, device: str) -> Trained:
     model = given if device == "auto" else given.to(select_device(device))
     said = model.description
     size = said.image_size or _WINDOW
-    needs = Needs(said.bands, scale=said.scale, offset=said.offset)
+    needs = Needs(said.bands, scale=said.scale, offset=said.offset, num_frames=said.num_frames)
     window = size if isinstance(size, int) else max(size)
-    return Trained((model.eval(),), needs, (window,), {})
+    return Trained((model.eval(),), needs, (window,), _dates(needs))
+
+
+def _dates(needs: Needs) -> dict[str, int]:
+    return {} if needs.num_frames == 1 else {"num_frames": needs.num_frames}
 
 
 def _together(members: Sequence[Trained], names: Sequence[str]) -> Trained:
@@ -131,6 +136,7 @@ def _facts(member: Trained) -> dict[str, list[str]]:
     needs = member.needs
     return {
         "classes": [entry.name for entry in member.description.classes],
+        "numbers of dates": [str(needs.num_frames)],
         "stored bands": [str(band) for band in needs.stored_bands],
         "units": [f"scale {needs.scale:g}", f"offset {needs.offset:g}", f"nodata {needs.nodata}"],
     }

@@ -38,7 +38,7 @@ def checked(source: Source, bands: Sequence[str], means: Sequence[float]) -> Rea
 
 
 def check_units(name: str, pixels: Pixels, bands: Sequence[str], means: Sequence[float]) -> None:
-    """Compare pixels ``(band, y, x)`` with the mean of the training data.
+    """Compare pixels ``(band, [time,] y, x)`` with the mean of the training data.
 
     Raises:
         BandError: They are a thousand times too large or too small, or of the other sign.

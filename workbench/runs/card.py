@@ -35,7 +35,8 @@ def card(run: Run) -> str:
     info = run.info
     environment = read_json(run.folder / layout.ENVIRONMENT)
     classes, bands = ", ".join(entry.name for entry in run.classes), ", ".join(run.bands)
-    lines = [f"# {run.name}", "", f"Segmentation of {classes} from {bands}.", ""]
+    dates = f" on {info.num_frames} dates" if info.num_frames > 1 else ""
+    lines = [f"# {run.name}", "", f"Segmentation of {classes} from {bands}{dates}.", ""]
     lines += ["## Data", "", f"{info.name}: {run.split!r}"]
     if info.simulated:
         lines += ["", _SIMULATED]
@@ -60,11 +61,12 @@ def _opening(run: Run) -> list[str]:
 
 def _in_peft(run: Run, recipe: Recipe, tuner: Tuner) -> list[str]:
     weights = "" if recipe.weights is None else f"weights={recipe.weights!r}, "
+    frames = f", num_frames={run.info.num_frames}" if run.info.num_frames > 1 else ""
     code = [
         "", "# The adapter's two files are Hugging Face peft's own.",
         "import peft", "from workbench.models import load_backbone",
         f"backbone = load_backbone({recipe.backbone!r}, {weights}bands={list(run.bands)},",
-        f"                         image_size={tuple(run.info.chip_shape)})",
+        f"                         image_size={tuple(run.info.chip_shape)}{frames})",
     ]  # fmt: skip
     if {"q", "k", "v"} & set(tuner.targets):
         split = "split_qkv(backbone)  # one layer for query, key and value becomes three"

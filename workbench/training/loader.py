@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.assembly import Encode
-from workbench.data import Dataset
+from workbench.data import Dataset, DatasetInfo
 from workbench.models.segmenter import Segmenter
 from workbench.training import augment
 
@@ -141,9 +142,9 @@ class Loader:
     def _begin(self, pool: ThreadPoolExecutor, chip_ids: Sequence[str],
                symmetries: dict[str, int]) -> Callable[[], Batch]:
         """Let readers fill a batch, chip by chip, and return what waits for it."""
-        count, shape = len(chip_ids), self.dataset.info.chip_shape
-        image = np.empty((count, len(self.dataset.bands), *shape), np.float32)
-        mask = np.empty((count, *shape), np.int64)
+        info = self.dataset.info
+        image = np.empty((len(chip_ids), *info.image_shape), np.float32)
+        mask = np.empty((len(chip_ids), *info.chip_shape), np.int64)
         reading = [
             pool.submit(self._fill, image[place], mask[place], chip_id, symmetries.get(chip_id, 0))
             for place, chip_id in enumerate(chip_ids)
@@ -189,10 +190,14 @@ class Loader:
         return pixels
 
 
+def chip_bytes(info: DatasetInfo) -> int:
+    """Return what a chip that was read takes in memory."""
+    return 4 * math.prod(info.image_shape) + 2 * math.prod(info.chip_shape)
+
+
 def fits_in_memory(*parts: Dataset) -> bool:
     """Return whether the pixels of all parts together stay below the cache's size."""
     total = 0
     for part in parts:
-        rows, columns = part.info.chip_shape
-        total += len(part) * rows * columns * (4 * len(part.bands) + 2)
+        total += len(part) * chip_bytes(part.info)
     return total < CACHE_BYTES

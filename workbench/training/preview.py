@@ -49,7 +49,7 @@ class Previews:
             "chip_ids": np.array([sample.chip_id for sample in samples]),
             "regions": np.array([sample.region for sample in samples]),
             "bands": np.array(_shown(part.bands)),
-            "image": np.stack([self._thinned(sample.image[shown]) for sample in samples])
+            "image": np.stack([self._thinned(sample.picture[shown]) for sample in samples])
             .astype(np.float16),
             "label": np.stack([self._thinned(sample.mask) for sample in samples])
             .astype(np.int16),

@@ -8,7 +8,13 @@ from typing import Any
 
 import torch
 
-from workbench.assembly import Model, build_model, require_metadata, select_device
+from workbench.assembly import (
+    Model,
+    build_model,
+    require_frames,
+    require_metadata,
+    select_device,
+)
 from workbench.data import Split
 from workbench.data.statistics import NamedStatistics, band_statistics, require_published
 from workbench.errors import WeightsError
@@ -66,6 +72,7 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         SplitError: A part is empty or without labels.
         BandError: The backbone does not know a band.
         DataError: The recipe has metadata that a chip lacks.
+        RecipeError: The backbone or the method takes one date, and chips are of several.
         TrainingError: Training broke off (raised after the `run_failed` event).
     """
     target = _checked(recipe, split, device, watch_held_out)
@@ -137,6 +144,7 @@ def _checked(recipe: AnyRecipe, split: Split, device: str | torch.device,
     if watch_held_out:
         require_held_out(split)
     require_metadata(recipe, split.dataset)
+    require_frames(recipe, split.dataset.num_frames)
     if isinstance(recipe, Recipe):
         class_weights(recipe, split.train)
         if recipe.normalization == "published":
@@ -217,7 +225,8 @@ def _model(recipe: AnyRecipe, split: Split, choices: dict[str, Any]) -> Model:
     info = split.dataset.info
     return build_model(
         recipe, classes=info.classes, bands=choices["bands"], image_size=info.chip_shape,
-        mean=choices.get("mean"), std=choices.get("std"), scale=info.scale, offset=info.offset,
+        num_frames=info.num_frames, mean=choices.get("mean"), std=choices.get("std"),
+        scale=info.scale, offset=info.offset,
     )
 
 

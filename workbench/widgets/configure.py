@@ -164,7 +164,7 @@ class Configure(traitlets.HasTraits):
         if self._data:
             info = self._data.info
             shape = {"classes": info.classes, "bands": self._data.bands,
-                     "image_size": info.chip_shape}
+                     "image_size": info.chip_shape, "num_frames": info.num_frames}
         try:
             picture = describe(recipe, **shape).svg()
         except WorkbenchError as error:

@@ -263,5 +263,5 @@ def _info(path: Path, model: Segmenter, scale: float) -> DatasetInfo:
         name=f"unknown (imported from {path.name})", bands=said.bands, classes=said.classes,
         scale=scale, source={"kind": "imported", "checkpoint": str(path)}, stored_bands=said.bands,
         class_values=tuple(range(len(said.classes))),
-        chip_shape=(size, size) if isinstance(size, int) else size,
+        chip_shape=(size, size) if isinstance(size, int) else size, num_frames=said.num_frames,
     )  # fmt: skip

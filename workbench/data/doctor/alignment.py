@@ -47,7 +47,7 @@ def alignment(evidence: Evidence) -> Iterable[Finding]:
     num_classes = evidence.dataset.num_classes
     if len(looks) < _FEWEST_EDGES or num_classes < 2:
         return
-    images = [features(thinned(look.image)) for look in looks]
+    images = [features(thinned(look.layers)) for look in looks]
     own = agreement(images, [thinned(look.mask) for look in looks], num_classes)
     misplaced = _misplaced(looks, images, num_classes, own)
     if misplaced:
@@ -89,7 +89,7 @@ def _misplaced(looks: Sequence[Look], images: Sequence[Floats], num_classes: int
 
 def _shifted(looks: Sequence[Look], reading: Reading) -> Iterable[Finding]:
     peaks = {
-        number: _products(reading.scores(features(look.image)), look)
+        number: _products(reading.scores(features(look.layers)), look)
         for number, look in enumerate(looks)
         if len(np.unique(look.mask[look.mask >= 0])) > 1
     }

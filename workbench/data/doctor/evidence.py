@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -36,20 +37,28 @@ CELLS = 16
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Look:
-    """The middle of a chip: image ``(band, y, x)``, mask and valid ``(y, x)`` as in `Sample`."""
+    """The middle of a chip: mask and valid ``(y, x)`` as in `Sample`.
+
+    `frames` is its image, ``(band, time, y, x)`` also where there is one date.
+    """
 
     chip: str
     region: str
     part: str
     place: int
-    image: Floats
+    frames: Floats
     mask: npt.NDArray[np.int64]
     valid: npt.NDArray[np.bool_]
 
+    @property
+    def layers(self) -> Floats:
+        """The bands of all dates, ``(band · time, y, x)``."""
+        return self.frames.reshape(-1, *self.frames.shape[-2:])
+
     @cached_property
     def pixels(self) -> Floats:
-        """Some of the valid pixels, spread evenly, ``(band, pixel)``."""
-        whole = self.image[:, self.valid]
+        """Some of the valid pixels of all dates, spread evenly, ``(band, pixel)``."""
+        whole = self.frames[..., self.valid].reshape(len(self.frames), -1)
         # An odd step does not stay in one column.
         return whole[:, :: whole.shape[1] // _PIXELS | 1]
 
@@ -108,7 +117,7 @@ class Evidence:
     @cached_property
     def _read(self) -> tuple[list[Look], list[Signature]]:
         info, ids = self.dataset.info, [chip for chip in self.dataset if chip in self.part_of]
-        size = max(1, len(info.bands) * info.chip_shape[0] * info.chip_shape[1])
+        size = max(1, math.prod(info.image_shape))
         most = int(np.clip(_MOST_VALUES // size, _RUN, _MOST_CHIPS))
         close = set(_runs(len(ids), min(most, _MOST_LOOKS)))
         places = sorted(close | set(_runs(len(ids), most)))
@@ -126,16 +135,17 @@ class Evidence:
 
     def _look(self, place: int, chip: str) -> tuple[Look, Signature]:
         sample = self.dataset.read(chip)
-        image = sample.image[:, 0] if sample.image.ndim == 4 else sample.image
+        image = sample.image.reshape(len(sample.image), -1, *sample.mask.shape)
         height, width = sample.mask.shape
         rows = slice(max(0, (height - _SIDE) // 2), max(0, (height - _SIDE) // 2) + _SIDE)
         cols = slice(max(0, (width - _SIDE) // 2), max(0, (width - _SIDE) // 2) + _SIDE)
         look = Look(
-            chip, sample.region, self.part_of[chip], place, image[:, rows, cols].copy(),
+            chip, sample.region, self.part_of[chip], place, image[..., rows, cols].copy(),
             sample.mask[rows, cols].copy(), sample.valid[rows, cols].copy(),
         )
         digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
-        return look, Signature(chip, digest, _picture(image, sample.valid))
+        layers = image.reshape(-1, *sample.mask.shape)
+        return look, Signature(chip, digest, _picture(layers, sample.valid))
 
 
 def _runs(count: int, most: int) -> list[int]:
@@ -147,7 +157,7 @@ def _runs(count: int, most: int) -> list[int]:
 
 
 def _picture(image: Floats, valid: npt.NDArray[np.bool_]) -> Floats:
-    """Return means of cells of the first, the middle and the last band, ``(3, cell, cell)``."""
+    """Return means of cells of the first, the middle and the last layer, ``(3, cell, cell)``."""
     bands = image[[0, len(image) // 2, len(image) - 1]]
     height, width = (side // CELLS * CELLS for side in bands.shape[1:])
     if not height or not width:

@@ -28,13 +28,15 @@ def fill(evidence: Evidence) -> Iterable[Finding]:
     labels: Counter[tuple[float, int]] = Counter()
     looked = 0
     for look in evidence.looks:
-        image = look.image[evidence.optical]
-        same = look.valid & (image.max(0) == image.min(0))
-        looked += int(look.valid.sum())
+        image = look.frames[evidence.optical]
+        valid, mask = (np.broadcast_to(pixels, image.shape[1:])
+                       for pixels in (look.valid, look.mask))
+        same = valid & (image.max(0) == image.min(0))
+        looked += int(valid.sum())
         for value, count in zip(*np.unique(image[0][same], return_counts=True), strict=True):
             values[float(value)] += int(count)
             chips.setdefault(float(value), []).append(look.chip)
-            for kind in look.mask[same & (image[0] == value)].tolist():
+            for kind in mask[same & (image[0] == value)].tolist():
                 labels[float(value), kind] += 1
     for value, count in values.most_common(1):
         stored = (value - info.offset) / info.scale

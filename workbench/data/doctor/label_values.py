@@ -25,7 +25,7 @@ _UNLABELLED, _MANY = 0.95, 0.2
 def opposite(evidence: Evidence) -> Iterable[Finding]:
     """Read the labels of each region with what all other regions teach."""
     looks, num_classes = telling(evidence.looks), evidence.dataset.num_classes
-    images = {look.chip: features(thinned(look.image)) for look in looks}
+    images = {look.chip: features(thinned(look.layers)) for look in looks}
     masks = {look.chip: thinned(look.mask) for look in looks}
     by_region = {
         region: [look for look in looks if look.region == region]

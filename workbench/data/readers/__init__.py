@@ -84,7 +84,9 @@ class Reader(ABC):
     @abstractmethod
     def read_image(self, path: str, window: ChipWindow, bands: Sequence[str], info: DatasetInfo
                    ) -> Stored:
-        """Read only these bands, by name, ``(band, y, x)`` in their order, as stored.
+        """Read only these bands, by name, ``(band, [time,] y, x)`` in their order, as stored.
+
+        The axis of time is there where `info` has several frames.
 
         Raises:
             DataError: The file cannot be read.

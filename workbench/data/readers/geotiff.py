@@ -17,7 +17,10 @@ from workbench.errors import DataError
 
 
 class GeoTiffs(Reader):
-    """Images and masks in the folders that the collection's assets name, paired by name."""
+    """Images and masks in the folders that the collection's assets name, paired by name.
+
+    A file of several dates holds all bands of the first one, then all of the second.
+    """
 
     def scan(self, root: Path, collection: Collection, images: str | None = None,
              only: Container[str] | None = None) -> list[Found]:
@@ -42,9 +45,9 @@ class GeoTiffs(Reader):
     def grid(self, image: str, info: DatasetInfo) -> Raster:
         """Return the facts of a GeoTIFF that has as many bands as the dataset."""
         grid = describe(image)
-        if grid.count != len(info.stored_bands):
+        if grid.count != info.num_layers:
             raise DataError(
-                f"{image} has {grid.count} bands; {info.name} has {len(info.stored_bands)} "
+                f"{image} has {grid.count} bands; {info.name} has {info.num_layers} "
                 f"({', '.join(str(band) for band in info.stored_bands)})."
             )
         return grid
@@ -59,8 +62,12 @@ class GeoTiffs(Reader):
     def read_image(self, path: str, window: ChipWindow, bands: Sequence[str], info: DatasetInfo
                    ) -> Stored:
         """Read bands by their place in the file."""
-        indexes = [info.stored_bands.index(band) + 1 for band in bands]
-        return Stored(read_window(path, indexes, *window[2:]), open_raster(path).nodata)
+        first = [info.stored_bands.index(band) + 1 for band in bands]
+        indexes = [place + frame * len(info.stored_bands)
+                   for place in first for frame in range(info.num_frames)]
+        pixels = read_window(path, indexes, *window[2:])
+        return Stored(pixels.reshape(len(bands), *info.frames, *pixels.shape[1:]),
+                      open_raster(path).nodata)
 
     def read_labels(self, path: str, window: ChipWindow, info: DatasetInfo) -> Stored:
         """Read the only band of the mask."""

@@ -1,10 +1,15 @@
-"""Zarr stores that xarray opens: one scene, its bands as one array or as variables, and a mask."""
+"""Zarr stores that xarray opens: one scene, its bands as one array or as variables, and a mask.
+
+An image has the axes ``(band, y, x)`` or ``(band, time, y, x)``, a variable of one band those but
+the first.
+"""
 
 from __future__ import annotations
 
+import datetime
 import functools
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Container, Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +25,8 @@ from workbench.errors import BandError, DataError, GridError
 
 # The variables of stores that the workbench writes itself; others name each band.
 IMAGE, MASK = "image", "mask"
+# What the dimension of dates is called.
+_TIMES = ("time", "date", "dates", "frame", "frames")
 # What the CRS is written as, in stores that do not say which variable holds it.
 _CRS = ("spatial_ref", "crs")
 
@@ -52,13 +59,37 @@ def _opened(path: str, mtime: int) -> xr.Dataset:
     return scene.set_coords([name for name in _CRS if name in scene.data_vars])
 
 
+def time_dim(array: xr.DataArray) -> Hashable | None:
+    """Return the dimension of dates: by its name, else by its coordinate; None without one."""
+    named = [dim for dim in array.dims if str(dim).lower() in _TIMES]
+    dated = [dim for dim in array.dims
+             if dim in array.coords and array.coords[dim].dtype.kind == "M"]
+    return [*named, *dated, None][0]
+
+
+def frame_dates(array: xr.DataArray) -> list[str] | None:
+    """Return the ISO date of each frame, None where the coordinate of its times does not say it.
+
+    Args:
+        array: With a dimension of dates; times may be encoded as CF writes them.
+    """
+    dim = time_dim(array)
+    if dim is None or dim not in array.coords:
+        return None
+    try:
+        times = xr.decode_cf(xr.Dataset(coords={dim: array.coords[dim]}))[dim].values
+        return [datetime.date.fromisoformat(str(time)[:10]).isoformat() for time in times]
+    except ValueError:
+        return None
+
+
 def band_variables(scene: xr.Dataset, mask: str) -> list[str]:
     """Return the variables of an image: one for all bands, or one each."""
     if IMAGE in scene:
         return [IMAGE]
     # Sorted: a folder lists its variables in any order.
     return sorted(str(name) for name, array in scene.data_vars.items()
-                  if name != mask and array.ndim == 2)
+                  if name != mask and array.ndim == 2 + (time_dim(array) is not None))
 
 
 def store_grid(path: Path, mask: str) -> Raster:
@@ -70,11 +101,25 @@ def store_grid(path: Path, mask: str) -> Raster:
     scene = open_store(path)
     names = band_variables(scene, mask)
     if not names:
-        raise DataError(f"{path} has no variable {IMAGE!r} (band, y, x) and none (y, x) but the "
-                        "mask.")
-    first = scene[names[0]]
+        raise DataError(f"{path} has no variable {IMAGE!r} ([time,] band, y, x) and none ([time,] "
+                        "y, x) but the mask.")
+    first = band_first(scene[names[0]])
     count = first.shape[0] if names == [IMAGE] else len(names)
-    return _raster(path, scene, first, count)
+    return _raster(path, scene, first, count * store_frames(scene, names))
+
+
+def store_frames(scene: xr.Dataset, names: Sequence[str]) -> int:
+    """Return the number of dates of an image.
+
+    Raises:
+        DataError: Variables differ in it.
+    """
+    counts = {name: scene[name].sizes.get(time_dim(scene[name]), 1) for name in names}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise DataError(f"The variables are of several numbers of dates: {told}. Give "
+                        "each all dates, or leave those out that have not.")
+    return next(iter(counts.values()))
 
 
 def mask_grid(path: Path, mask: str) -> Raster:
@@ -125,11 +170,12 @@ class ZarrStore(Reader):
         places = [info.stored_bands.index(band) for band in bands]
         try:
             if names == [IMAGE]:
-                pixels = _cut(scene[IMAGE], window)[places]
+                pixels = _cut(band_first(scene[IMAGE]), window)[places]
             else:
                 pixels = np.stack([_cut(scene[names[place]], window) for place in places])
         except IndexError:
             raise BandError(f"{path} has fewer bands than {len(info.stored_bands)}.") from None
+        pixels = pixels.reshape(len(bands), *info.frames, *pixels.shape[-2:])
         return Stored(pixels, store_grid(Path(path), info.source["mask"]).nodata)
 
     def read_labels(self, path: str, window: ChipWindow, info: DatasetInfo) -> Stored:
@@ -141,6 +187,14 @@ class ZarrStore(Reader):
     def files(self, path: str) -> list[str]:
         """Return all files of the store, or of the variable."""
         return sorted(str(file) for file in Path(path).rglob("*") if file.is_file())
+
+
+def band_first(array: xr.DataArray) -> xr.DataArray:
+    """Return an array whose bands come before its dates."""
+    dim = time_dim(array)
+    if array.ndim < 4 or dim != array.dims[0]:
+        return array
+    return array.transpose(array.dims[1], dim, *array.dims[2:])
 
 
 def _cut(array: xr.DataArray, window: ChipWindow) -> np.ndarray:

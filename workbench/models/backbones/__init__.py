@@ -44,6 +44,7 @@ class Backbone(nn.Module):
         derived: Names of buffers that follow from the architecture and the image size.
         encodings: Which of `"time"` and `"location"` the family can encode.
         extras: Which of `"gsd"` and `"month"` the family takes beside them.
+        max_frames: Dates of an image that the family takes at most; None for any number.
         default_bands: Bands where none are asked for and a name says no others.
         statistics: Mean and standard deviation by band, in physical units, that all published
             weights of the family share.
@@ -52,6 +53,7 @@ class Backbone(nn.Module):
     derived: ClassVar[frozenset[str]] = frozenset()
     encodings: ClassVar[tuple[str, ...]] = ()
     extras: ClassVar[tuple[str, ...]] = ()
+    max_frames: ClassVar[int | None] = 1
     default_bands: ClassVar[tuple[str, ...]] = HLS_BANDS
     statistics: ClassVar[Mapping[str, tuple[float, float]]] = {}
 

@@ -102,6 +102,7 @@ class Galileo(PlainViT):
     derived = frozenset({"pos_embed", "month_embed"})
     encodings = ("time",)
     extras = ("gsd", "month")
+    max_frames = MAX_FRAMES
     default_bands = SENTINEL_2
     statistics = STATISTICS
     pos_embed: Tensor

@@ -56,6 +56,7 @@ class Prithvi(PlainViT):
 
     derived = frozenset({"pos_embed"})
     encodings = tuple(COORDS)
+    max_frames = None
     pos_embed: Tensor
 
     def __init__(

@@ -16,8 +16,12 @@ from workbench.models.layers import conv_bn_relu
 class UNetEncoder(Backbone):
     """Two 3x3 convolutions a level, halved by max pooling; the finest level is the image's.
 
+    The bands of several dates are its channels, one after the other.
+
     Source: Ronneberger et al. 2015 (arXiv:1505.04597), with padding and batch normalisation.
     """
+
+    max_frames = None
 
     def __init__(
         self,
@@ -29,16 +33,17 @@ class UNetEncoder(Backbone):
         widths: Sequence[int] = (16, 32, 64, 128, 256),
     ) -> None:
         super().__init__()
-        if num_frames != 1 or coords:
-            raise RecipeError("unet_encoder takes one frame, and neither time nor location.")
+        if coords:
+            raise RecipeError("unet_encoder takes neither time nor location.")
         self.bands = bands
+        self.num_frames = num_frames
         self.num_features = tuple(widths)
         self.strides = tuple(2**level for level in range(len(widths)))
         self.patch_size = self.size_multiple = self.strides[-1]
         self.blocks = None
         self.levels = nn.ModuleList(
             nn.Sequential(conv_bn_relu(inputs, outputs), conv_bn_relu(outputs, outputs))
-            for inputs, outputs in zip((len(bands), *widths), widths, strict=False)
+            for inputs, outputs in zip((len(bands) * num_frames, *widths), widths, strict=False)
         )
         self.pool = nn.MaxPool2d(2)
 
@@ -59,13 +64,15 @@ class UNetEncoder(Backbone):
     ) -> list[Tensor]:
         """Return the feature maps ``(B, D, H, W)`` of all levels, or of those asked for."""
         self.refuse(time=time, location=location, gsd=gsd, month=month)
-        if image.ndim != 4 or image.shape[1] != len(self.bands):
+        frames = () if self.num_frames == 1 else (self.num_frames,)
+        if image.ndim != 4 + len(frames) or image.shape[1:-2] != (len(self.bands), *frames):
+            shape = ", ".join(map(str, ("B", len(self.bands), *frames, "H", "W")))
             raise BandError(
-                f"{self.name} takes images (B, {len(self.bands)}, H, W) with the bands "
+                f"{self.name} takes images ({shape}) with the bands "
                 f"{', '.join(self.bands)}; got {tuple(image.shape)}."
             )
         # A fifth faster on CPUs.
-        current = image.contiguous(memory_format=torch.channels_last)
+        current = image.flatten(1, -3).contiguous(memory_format=torch.channels_last)
         outputs = []
         for index, level in enumerate(self.levels):
             current = level(self.pool(current) if index else current)

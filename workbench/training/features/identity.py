@@ -96,7 +96,7 @@ class ChipNames:
         image, _, *window = self._rows[chip_id]
         info = self._dataset.chip_info(chip_id)
         units = (info.bands, info.stored_bands, info.scale, info.offset, info.nodata,
-                 info.chip_shape)
+                 info.chip_shape, *info.frames)
         return self._state(image, info.reader), window, units
 
     def _state(self, path: str, reader: str) -> str:

@@ -20,7 +20,7 @@ def chip_pictures(dataset: Dataset, chip_id: str) -> list[dict[str, str]]:
         DataError: A file has gone or is damaged.
     """
     sample = dataset.read(chip_id)
-    image, bands = sample.image, dataset.bands
+    image, bands = sample.picture, dataset.bands
     has_colours = set(TRUE_COLOUR) <= set(bands)
     found = [("colours" if has_colours else bands[0], stretched(image, bands), False)]
     for shown in _FALSE:
@@ -35,7 +35,7 @@ def chip_pictures(dataset: Dataset, chip_id: str) -> list[dict[str, str]]:
 
 def thumbnail(dataset: Dataset, chip_id: str) -> str:
     """Return a chip in its colours as a data URL."""
-    return picture_url(stretched(dataset.read(chip_id).image, dataset.bands), lossless=False)
+    return picture_url(stretched(dataset.read(chip_id).picture, dataset.bands), lossless=False)
 
 
 def _short(band: str) -> str:
