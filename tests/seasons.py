@@ -20,9 +20,10 @@ def season(seed: int, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     fields = (side // FIELD, side // FIELD)
     greens = np.kron(rng.integers(0, 2, fields), np.ones((FIELD, FIELD), int))
-    base = np.kron(rng.uniform(0.1, 0.1 + BRIGHTER, fields), np.ones((FIELD, FIELD)))
+    # Bands of one field are alike in nothing, or their contrast on one date would tell.
+    base = np.kron(rng.uniform(0.1, 0.1 + BRIGHTER, (2, 1, *fields)), np.ones((FIELD, FIELD)))
     trend = np.where(greens, CHANGE, -CHANGE) * np.array([-1, 0, 1])[:, None, None]
-    image = np.stack([0.6 * base - 0.5 * trend, base + trend])
+    image = base + np.stack([-trend, trend])
     return image + rng.normal(0, 0.004, image.shape), greens
 
 

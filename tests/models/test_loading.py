@@ -213,5 +213,5 @@ def test_dates_are_channels_of_the_scratch_encoder() -> None:
 
 @pytest.mark.parametrize("name", ["clay", "timm/test_resnet", "timm/test_vit"])
 def test_a_backbone_of_one_date_names_those_of_several(name: str) -> None:
-    with pytest.raises(RecipeError, match=f"'{name}' takes fewer dates .*: .*workbench_tiny"):
+    with pytest.raises(RecipeError, match=f"'{name}' takes images of one date.*: .*workbench_tiny"):
         load_backbone(name, weights="random", num_frames=3)

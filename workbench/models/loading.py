@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
@@ -108,17 +109,18 @@ def require_frames(name: str, num_frames: int) -> None:
         RecipeError: Names the backbones that take as many.
         UnknownNameError: No such backbone.
     """
-    if not _takes(find_facts(name), num_frames):
-        others = ", ".join(other for other, facts in BACKBONES.items() if _takes(facts, num_frames))
+    most = _max_frames(find_facts(name))
+    if num_frames > most:
+        others = [other for other, facts in BACKBONES.items() if num_frames <= _max_frames(facts)]
         raise RecipeError(
-            f"{name!r} takes fewer dates of an image than the {num_frames} that there are. "
-            f"Backbones that take {num_frames}: {others}."
+            f"{name!r} takes images of {f'up to {most} dates' if most > 1 else 'one date'}, and "
+            f"these are of {num_frames}. Backbones that take them: {', '.join(others)}."
         )
 
 
-def _takes(facts: Facts, num_frames: int) -> bool:
+def _max_frames(facts: Facts) -> float:
     most = FAMILIES[facts.family].max_frames
-    return most is None or num_frames <= most
+    return math.inf if most is None else most
 
 
 def encodings(name: str) -> tuple[str, ...]:
