@@ -52,7 +52,7 @@ def _other_units(evidence: Evidence) -> Iterable[Finding]:
         factor = float(np.exp(found.mean()))
         if found.std() < _ALIKE and max(factor, 1 / factor) > _OTHER_UNITS:
             yield Finding(
-                "error", f"frame {frame + 1} is {factor:.1g} times as bright as the others in "
+                "error", f"frame {frame + 1} is {factor:.2g} times as bright as the others in "
                 "every band: it looks stored in other units", (),
                 "bring all dates to the same units",
             )
