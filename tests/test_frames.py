@@ -159,6 +159,18 @@ def test_windows_of_a_scene_with_a_date_missing_in_places_are_blended(run: Run, 
     assert coarse["class"].shape == (48, 48)
 
 
+def test_the_last_date_of_a_scene_is_looked_at(run: Run, stack: str) -> None:
+    predicted = wb.predict(run, stack, date=DATES)
+    array = as_array(stack)
+    flat = array.to_dataset("band").rio.write_crs(array.rio.crs)
+    for scene in (stack, array, flat):
+        view = wb.scene_view(predicted, scene=scene)
+        np.testing.assert_array_equal(view["image"].values, array.values[-1])
+        assert view["band"].values.tolist() == list(BANDS)
+    red = wb.plot(predicted, "map", scene=stack, bands=["RED", "NIR_NARROW", "RED"])
+    assert red.axes
+
+
 def test_sources_of_other_numbers_of_dates_are_refused(run: Run, stack: str, tmp_path: Path,
                                                        tiny_floods: Dataset) -> None:
     array = as_array(stack)

@@ -64,6 +64,19 @@ def split_frames(array: xr.DataArray, name: str, needs: Needs
     return None if dates is None else tuple(dates), steps
 
 
+def last_date(said: Sequence[str | None]) -> range:
+    """Return where the last date stands in a file that names the same bands again and again.
+
+    Any other file is of one date.
+    """
+    count = len(said)
+    for each in range(1, count // 2 + 1):
+        if count % each == 0 and all(text and text == said[place % each]
+                                     for place, text in enumerate(said)):
+            return range(count - each, count)
+    return range(count)
+
+
 def other_frames(name: str, found: str, needs: Needs) -> DataError:
     """Make the error for a source of another number of dates than the model takes."""
     remedy = (

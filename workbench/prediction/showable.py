@@ -13,9 +13,11 @@ from workbench.data import ClassInfo
 from workbench.data.bands import find
 from workbench.data.info import parse_classes
 from workbench.data.raster import describe, open_raster
+from workbench.data.readers.zarr_store import time_dim
 from workbench.data.remote import is_remote
 from workbench.errors import BandError, DataError
 from workbench.prediction.arrays import array_names, banded
+from workbench.prediction.frames import last_date
 from workbench.prediction.grid import spatial_dims
 from workbench.prediction.thinning import Thinned, thinned_arrays, thinned_file
 
@@ -114,16 +116,19 @@ def _legend(handle: DatasetReader) -> tuple[ClassInfo, ...]:
 
 
 def shown_scene(scene: Any, bands: Sequence[str] | None) -> tuple[tuple[str, ...], Thinned]:
-    """Open a scene; returns the names of its bands, too.
+    """Open a scene, of several dates the last one; returns the names of its bands, too.
 
     Raises:
         BandError: `bands` does not name its bands.
         DataError: It is none, or cannot be opened.
     """
     if isinstance(scene, (str, Path)):
-        opened = thinned_file(scene)
         said: Sequence[str | None] = describe(str(scene)).descriptions
-        return _named(str(scene), said, bands), opened
+        shown = last_date(said)
+        opened = thinned_file(scene, [place + 1 for place in shown])
+        return _named(str(scene), [said[place] for place in shown], bands), opened
+    if isinstance(scene, xr.Dataset | xr.DataArray) and (time := time_dim(scene)) is not None:
+        scene = scene.isel({time: -1}, drop=True)
     if isinstance(scene, xr.Dataset):
         y, x = spatial_dims(scene)
         layers = {str(name): array for name, array in scene.data_vars.items()

@@ -59,7 +59,7 @@ def _opened(path: str, mtime: int) -> xr.Dataset:
     return scene.set_coords([name for name in _CRS if name in scene.data_vars])
 
 
-def time_dim(array: xr.DataArray) -> Hashable | None:
+def time_dim(array: xr.DataArray | xr.Dataset) -> Hashable | None:
     """Return the dimension of dates: by its name, else by its coordinate; None without one."""
     named = [dim for dim in array.dims if str(dim).lower() in _TIMES]
     dated = [dim for dim in array.dims
