@@ -11,6 +11,9 @@ import torch
 
 from workbench.data import Split
 from workbench.errors import RecipeError, TrainingError
+from workbench.estimation import estimate
+from workbench.estimation.forecast import Forecast
+from workbench.estimation.machine import Room
 from workbench.fitting import fit, foreground, resume
 from workbench.recipe import Recipe
 from workbench.runs import open_run
@@ -39,6 +42,32 @@ def test_auto_is_no_number_before_a_training() -> None:
     for wrong in (0, True, "all", 2.5):
         with pytest.raises(RecipeError, match="neither a whole number from 1 on nor 'auto'"):
             RECIPE.but(batch_size=wrong)
+
+
+@pytest.mark.slow
+def test_what_fits_is_what_is_trained(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forecast, "_look", lambda self: Room(30_000_000, 22_000_000))
+    recipe = estimate(RECIPE, split, fit=True, device="cpu").recipe
+    assert isinstance(recipe, Recipe)
+    batches: list[list[int]] = []
+    take = Step.take
+
+    def watched(self: Step, given: Any, seed: int) -> Any:
+        batches.append([len(batch.mask) for batch in given])
+        return take(self, given, seed)
+
+    monkeypatch.setattr(Step, "take", watched)
+    fitted = fit(recipe, split, root=tmp_path, name="fit", show=False, device="cpu")
+    assert fitted.recipe == recipe
+    assert batches[0] == [recipe.batch_size] * recipe.accumulate
+    assert sum(batches[0]) == RECIPE.batch_size
+    batches.clear()
+    auto = fit(RECIPE.but(batch_size="auto"), split, root=tmp_path, show=False, device="cpu")
+    size = auto.resolved["batch_size"]
+    assert 1 <= size <= len(split.train) // 4
+    assert batches[0] == [size]
 
 
 @pytest.mark.slow

@@ -61,7 +61,18 @@ def full_memory(*_, **__):
     raise torch.OutOfMemoryError("CUDA out of memory")
 
 
-def test_out_of_memory_says_what_to_change(split, recipe, folder, monkeypatch):
+@pytest.mark.parametrize("error", [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
+    RuntimeError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes."),
+    MemoryError(), MemoryError("Unable to allocate 2 GiB"),
+], ids=lambda error: f"{type(error).__name__} {error}"[:40].strip())
+def test_out_of_memory_says_what_to_change(split, recipe, folder, monkeypatch, error):
+    def full_memory(*_, **__):
+        raise error
+
     monkeypatch.setattr(loop, "validate", full_memory)
     with pytest.raises(TrainingError, match=r"smaller batch \(recipe\.but\(batch_size"):
         drain(train(recipe, split, folder))

@@ -20,6 +20,9 @@ from workbench.storage import out_of_space_explained
 
 LOG = "log.txt"
 _FULL_MEMORY = (torch.OutOfMemoryError, MemoryError)
+# What a RuntimeError says where PyTorch has no error of its own: MPS and CUDA's driver, cuBLAS
+# and cuDNN, the processor.
+_FULL_WORDS = ("out of memory", "ALLOC_FAILED", "DefaultCPUAllocator: can't allocate")
 # Turns "out of memory" into what would fit; it lies above training, so it is handed down.
 Advise = Callable[[Run], str]
 
@@ -90,7 +93,8 @@ def _after_a_death(events: Iterator[Event], died: int | None) -> Iterator[Event]
 def _said(run: Run, error: BaseException) -> str:
     # Its own words say to run the same call again, which a run refuses: it is gone on with.
     words = f"no space left on the disk of {run.folder}"
-    return f"{type(error).__name__}: {words if isinstance(error, OutOfSpaceError) else error}"
+    said = words if isinstance(error, OutOfSpaceError) else str(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _advice(run: Run, error: BaseException, advise: Advise | None) -> str:
@@ -112,8 +116,8 @@ def _advice(run: Run, error: BaseException, advise: Advise | None) -> str:
 
 
 def _memory_is_full(error: BaseException) -> bool:
-    # On a CPU PyTorch has no error of its own for it.
-    return isinstance(error, _FULL_MEMORY) or "DefaultCPUAllocator: can't allocate" in str(error)
+    said = str(error) if isinstance(error, RuntimeError) else ""
+    return isinstance(error, _FULL_MEMORY) or any(words in said for words in _FULL_WORDS)
 
 
 def _no_space(run: Run) -> str:
