@@ -149,7 +149,7 @@ class Strip {
     const buttons = dataset ? MOVES.filter(([part]) => part || now.kind !== "area").map(([part, text]) => element("button", {
       type: "button", class: "wb-button wb-move", "data-part": part, "aria-pressed": String(now.kind !== "area" && chosen === part), onclick: () => this.ask({ do: "move", part }) }, text)) : [];
     if (now.kind === "area") buttons.push(element("button", { type: "button", class: "wb-button wb-move", title: "Leave out every chip outside of what is drawn", onclick: () => this.ask({ do: "move", part: "only" }) }, "Keep only these"));
-    const zoom = now.place >= 0 ? element("button", { type: "button", class: "wb-button", onclick: () => this.chart.show(now.place) }, "Zoom to it") : null;
+    const zoom = now.place >= 0 ? element("button", { type: "button", class: "wb-button wb-move", onclick: () => this.chart.show(now.place) }, "Zoom to it") : null;
     const close = element("button", { type: "button", class: "wb-close", "aria-label": "choose nothing", title: "choose nothing", onclick: () => this.ask({ do: "nothing" }) }, "×");
     const pictures = (now.pictures ?? []).map((picture) => element("figure", {}, element("img", { src: picture.url, alt: `${picture.name} of ${now.title}` }), element("figcaption", {}, picture.name)));
     this.node.replaceChildren(
