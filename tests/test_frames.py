@@ -11,9 +11,11 @@ import rasterio
 import rioxarray
 import torch
 import xarray as xr
+from typer.testing import CliRunner
 
 import workbench as wb
 from tests.seasons import BANDS, DATES, open_seasons, season, write_seasons
+from workbench import cli
 from workbench.assembly import encoder, load_model
 from workbench.data import Dataset, Split
 from workbench.errors import DataError, RecipeError, RunError
@@ -253,6 +255,26 @@ def one_date(folder: Path) -> Dataset:
         classes=["dries", "greens up"], region="{region}_{number}_stack", scale=1e-4,
         name="simulated-seasons",
     )
+
+
+def test_the_command_trains_on_several_dates_and_predicts_them(seasons: Dataset, stack: str,
+                                                               run: Run, tmp_path: Path) -> None:
+    folder, runs = Path(stack).parent, tmp_path / "runs"
+    for command in (
+        ["fit", "--images", str(folder / "*_stack.tif"), "--masks", str(folder / "*_mask.tif"),
+         "--bands", ",".join(BANDS), "--frames", "3", "--classes", "dries,greens up",
+         "--region", "{region}_{number}_stack", "--scale", "1e-4", "--hold-out", "west",
+         "--backbone", TOLD, "--peft", "linear_probe", "--decoder", "linear", "--epochs", "1",
+         "--root", str(runs), "--name", "told"],
+        ["predict", str(runs / "told"), stack, "--output", str(tmp_path / "one.tif")],
+        ["predict", str(run.folder), stack, "--date", ",".join(DATES), "--output",
+         str(tmp_path / "other.tif")],
+    ):
+        result = CliRunner().invoke(cli.app, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    for name in ("one", "other"):
+        with rasterio.open(tmp_path / f"{name}.tif") as file:
+            assert file.shape == (32, 32)
 
 
 @pytest.mark.slow

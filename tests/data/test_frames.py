@@ -70,7 +70,7 @@ def test_a_stack_of_another_number_of_bands_says_what_was_found_and_expected(sta
         open_pairs(frames=4)
     with pytest.raises(BandError, match=r"If they hold 3 dates, .* pass frames=3"):
         open_pairs()
-    with pytest.raises(DataError, match="frames=0 is below 1"):
+    with pytest.raises(DataError, match="frames=0 is no whole number from 1 on"):
         open_pairs(frames=0)
 
 

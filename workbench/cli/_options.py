@@ -38,6 +38,9 @@ Scale = Annotated[
     float, _data("Stored value times this is reflectance: 1e-4 for Sentinel-2 and HLS.")
 ]
 ChipSize = Annotated[int | None, _data("Cut images into chips of this side.")]
+Frames = Annotated[
+    int, _data("Dates in every image: all bands of the first, then all of the second.")
+]
 HoldOut = Annotated[list[str] | None, _data("A region never trained on; may be repeated.")]
 # Help and defaults come from the recipe's fields: see RecipeCommand.
 Word = Annotated[str | None, recipe_field]
@@ -84,4 +87,5 @@ def _own_data(given: dict[str, Any]) -> Dataset:
         given["images"], given["masks"], bands=names,
         classes=given["classes"].split(",") if given["classes"] else None,
         region=given["region"], scale=given["scale"], chip_size=given["chip_size"],
+        frames=given["frames"],
     )  # fmt: skip

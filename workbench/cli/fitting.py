@@ -15,6 +15,7 @@ from workbench.cli._options import (
     ChipSize,
     Classes,
     Data,
+    Frames,
     HoldOut,
     Images,
     Masks,
@@ -70,7 +71,7 @@ def demo(
 def fit(
     data: Data = "simulated-floods", images: Images = None, masks: Masks = None,
     bands: Bands = None, classes: Classes = None, region: Region = None, scale: Scale = 1.0,
-    chip_size: ChipSize = None, hold_out: HoldOut = None,
+    chip_size: ChipSize = None, frames: Frames = 1, hold_out: HoldOut = None,
     backbone: Word = None, peft: Word = None, peft_option: PeftOption = None, decoder: Word = None,
     epochs: Whole = None, batch_size: Word = None, learning_rate: Number = None,
     accumulate: Whole = None, precision: Word = None, loss: Word = None, schedule: Word = None,

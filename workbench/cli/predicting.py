@@ -46,7 +46,9 @@ def predict(
         float | None, typer.Option(help="Other than the training data's: 1 for reflectance.")
     ] = None,
     date: Annotated[
-        str | None, typer.Option(help="Of the scenes, 2018-03-14; for models told the time.")
+        str | None,
+        typer.Option(help="Of the scenes, 2018-03-14; for models told the time. Of several dates "
+                          "all, with commas between them."),
     ] = None,
     gsd: Annotated[
         str | None,
@@ -80,7 +82,7 @@ def predict(
         with progress_bar("predicting") as show:
             progress = _Overall(show)
             predictions = wb.predict(
-                runs if len(runs) > 1 else runs[0], scenes, scale=scale, date=date,
+                runs if len(runs) > 1 else runs[0], scenes, scale=scale, date=_dates(date),
                 bands=bands.split(",") if bands else None, gsd=_gsd(gsd), window=window,
                 overlap=overlap, batch_size=batch_size, store=store, device=device,
                 progress=progress,
@@ -169,6 +171,10 @@ def _is_there(paths: Iterable[Path], stamp: str | None, probability: bool, polyg
     outlines = [path.with_suffix(".gpkg") for path in paths if polygons]
     return (stamp is not None and all(path.exists() for path in outlines)
             and all(cog_stamp(path) == stamp for path in (*paths, *beside)))
+
+
+def _dates(text: str | None) -> str | list[str] | None:
+    return text.split(",") if text and "," in text else text
 
 
 def _gsd(text: str | None) -> Any:

@@ -214,8 +214,8 @@ def count_kinds(skipped: dict[str, str]) -> str:
 def _stored_bands(scenes: Sequence[Scene], bands: tuple[str | None, ...], frames: int
                   ) -> tuple[str | None, ...]:
     """Check that every file has these bands in this order, as far as files tell."""
-    if frames < 1:
-        raise DataError(f"frames={frames} is below 1, the number of dates in every file.")
+    if not isinstance(frames, int) or frames < 1:
+        raise DataError(f"frames={frames!r} is no whole number from 1 on, the dates of every file.")
     first = scenes[0].image
     said = [find(text) if text else None for text in first.descriptions[: first.count // frames]]
     if first.count != frames * len(bands) and None not in bands and set(bands) <= set(said):

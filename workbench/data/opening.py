@@ -57,8 +57,8 @@ class Opening:
                 dates a list ``["2022-03-04", "2022-06-12", …]``, a mapping to such lists, or an
                 expression with a group for each.
             frames: Dates that every image holds: all bands of the first one, then all of the
-                second, and so on. Images are then ``(band, time, y, x)``; a pixel is valid where
-                it is on every date.
+                second, and so on, as `rio stack may.tif july.tif -o stack.tif` writes them. Images
+                are then ``(band, time, y, x)``; a pixel is valid where it is on every date.
 
         Raises:
             BandError: Bands are unknown, too few, too many or in another order than files say.

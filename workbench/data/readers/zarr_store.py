@@ -79,7 +79,7 @@ def frame_dates(array: xr.DataArray) -> list[str] | None:
     try:
         times = xr.decode_cf(xr.Dataset(coords={dim: array.coords[dim]}))[dim].values
         return [datetime.date.fromisoformat(str(time)[:10]).isoformat() for time in times]
-    except ValueError:
+    except (ValueError, ImportError):  # no dates, or of a calendar that nobody here knows
         return None
 
 
