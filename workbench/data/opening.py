@@ -31,6 +31,9 @@ class Opening:
                     name: str | None = None, date: DateSpec = None, frames: int = 1) -> Dataset:
         """Index pairs of GeoTIFFs of any size; pixels stay in the files.
 
+        The index is kept in the cache: until a file comes, goes or changes, the same call reads no
+        pixel.
+
         Args:
             images: Folder (with subfolders), glob pattern, file or list of files.
             masks: The same for masks, one band of class indices on the grid of their image.

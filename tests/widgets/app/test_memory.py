@@ -178,6 +178,7 @@ def test_data_that_are_gone_are_said_stay_noted_and_come_back(tiny_floods, tmp_p
     assert "The data of before cannot be opened" in app._notice.value
     assert "1 training that waits cannot be opened" in app._notice.value
     app._session.recipe = Recipe(epochs=3)
+    assert "The data of before cannot be opened" in app._notice.value
     closed(app)
     end_kernel()
     (tmp_path / "elsewhere").rename(moved)
@@ -199,6 +200,8 @@ def test_data_that_have_changed_are_said(split, tmp_path):
     app = Workbench(root=tmp_path)
     assert "The data have changed since they were chosen" in app._notice.value
     assert app.split.parts == split.parts
+    app._data._picker._hear({"do": "give", "region": "ghana", "part": "held_out"})
+    assert app._notice.value == ""
     closed(app)
 
 

@@ -25,6 +25,7 @@ from workbench.widgets.app.keeping import (
 from workbench.widgets.app.queue import Training
 from workbench.widgets.app.session import STEPS, Session
 from workbench.widgets.picker import Source
+from workbench.widgets.picker.plan import Picked
 
 _WATCHED = ("step", "picked", "recipe", "chosen", "asked")
 # What opening plain data raises that were damaged, or changed by hand.
@@ -56,6 +57,8 @@ class Memory:
         self._waiting: tuple[Waiting, ...] = ()
         self._splits: dict[str, dict[str, Any]] = {}
         self._written: tuple[Any, ...] | None = None
+        # What was open when something was said of it.
+        self._noted: Picked | None = None
         self._read()
         session.observe(lambda _: self.keep(), _WATCHED)
 
@@ -67,11 +70,15 @@ class Memory:
         """
         self._leave_others(source)
         self._recall_data(source)
+        if self._ours:
+            self._recall_waiting()
         self.keep()
 
     def keep(self) -> None:
         """Write what has changed; where that cannot be done, say so."""
         with self._lock:
+            if self._session.picked != self._noted:
+                self._tell("data", "")
             if self._state() == self._written:
                 return
             try:
@@ -109,12 +116,11 @@ class Memory:
             kept = self._file.read()
             self._ours = True
             self._waiting, self._splits = (kept.waiting, kept.splits) if kept else ((), {})
+            self._recall_waiting()
         if not self._ours:
             self._tell("file", _THEIRS.format(process=self._process(),
                                               root=self._session.queue.root))
-            return False
-        self._recall_waiting()
-        return True
+        return self._ours
 
     def _process(self) -> str:
         with contextlib.suppress(WorkbenchError, OSError):
@@ -148,7 +154,8 @@ class Memory:
             self._tell("data", f"The data of before cannot be opened: {error} They stay noted: run "
                                "this cell again once they are there, or choose others.")
             return
-        session.picked, session.split = picked, picked.plan.split
+        self._noted = session.picked = picked
+        session.split = picked.plan.split
         self._tell("data", "The data have changed since they were chosen: the same choices make "
                            "another split of them now." if changed else "")
 
