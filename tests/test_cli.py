@@ -365,3 +365,7 @@ def test_a_detached_training_is_watched_from_another_command(tiny_folder, tmp_pa
     assert "state starting" in shown
     assert f"`workbench watch {tmp_path / 'probe'}` shows it" in shown
     assert "state finished" in run("watch", str(tmp_path / "probe"))
+
+
+def test_it_says_its_version():
+    assert run("--version") == f"workbench {wb.__version__}\n"

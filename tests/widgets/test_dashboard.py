@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
 
 import pytest
 from matplotlib import image
@@ -221,6 +222,26 @@ def test_running_a_cell_again_closes_what_it_showed_before(make_run, displayed, 
         for board in boards:
             board._thread.join(20)
             assert not board._thread.is_alive()
+
+
+def test_it_is_not_taken_away_in_the_middle_of_a_look(make_run, monkeypatch):
+    board, order = wb.dashboard(make_run(*DONE)), []
+    close, show = board.widget.close, board.widget.show
+    closing = threading.Thread(target=board.close)
+
+    def slowly_shown(**how) -> None:
+        closing.start()
+        assert board._closed.wait(20)
+        show(**how)
+        order.append("shown")
+
+    monkeypatch.setattr(board.widget, "show", slowly_shown)
+    monkeypatch.setattr(board.widget, "close", lambda: order.append("closed") or close())
+    board.refresh(now=True)
+    closing.join(20)
+    assert order == ["shown", "closed"]
+    assert not board.refresh()
+    assert order == ["shown", "closed"], "nothing is shown any more"
 
 
 def test_no_runs_and_no_folder_are_told(tmp_path):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench import __version__
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -30,8 +32,18 @@ def examples(*lines: str) -> str:
     return "\n\n".join(("Examples:", *lines))
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"workbench {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def workbench(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which it is."),
+    ] = False,
     traceback: Annotated[
         bool,
         typer.Option("--traceback", help="Show where an error arose (also WORKBENCH_DEBUG=1)."),

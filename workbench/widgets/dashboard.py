@@ -93,6 +93,8 @@ class Dashboard:
             now: Show it even if little time has passed since the last look.
         """
         with self._lock:
+            if self._closed.is_set():
+                return False
             for follower in self._followers:
                 follower.read()
             ended = not any(map(_busy, self._followers))
@@ -120,7 +122,8 @@ class Dashboard:
     def close(self) -> None:
         """Stop looking and take the widget away; the still picture stays."""
         self._closed.set()
-        self.widget.close()
+        with self._lock:  # not in the middle of a look
+            self.widget.close()
 
     def _ask(self, place: int, wish: str) -> None:
         follower = self._followers[place]
