@@ -81,7 +81,8 @@ def test_a_stack_of_one_band_after_the_other_is_told_by_its_names(write_pair, op
 
 
 def test_dates_are_one_for_each_frame(stack, open_pairs):
-    for date in (DATES, {"a_S2": list(DATES)}, " ".join(DATES)):
+    for date in (DATES, {"a_S2": list(DATES)}, " ".join(DATES),
+                 np.array(DATES, "datetime64[ns]")):
         dataset = open_pairs(frames=3, date=date)
         assert dataset.date("a_S2") == dataset.read("a_S2").date == DATES
         assert dataset.chips.loc["a_S2", "date"] == DATES[0]
@@ -94,6 +95,9 @@ def test_dates_are_found_in_the_names_of_files(tmp_path, write_pair, open_pairs)
     write_pair("a_20220305_20220610", np.ones((4, 16, 16), np.int16))
     dataset = open_pairs(frames=2, date=r"_(\d{8})_(\d{8})_")
     assert dataset.date(next(iter(dataset))) == DATES[:2]
+    single = open_pairs(bands=[*BANDS, None, None],
+                        date=r"_(\d{8})_(\d{8})_")
+    assert single.date(next(iter(single))) == DATES[0]
 
 
 def test_a_table_says_the_dates_of_every_stack(tmp_path, stack):
@@ -103,6 +107,9 @@ def test_a_table_says_the_dates_of_every_stack(tmp_path, stack):
                                  frames=3)
     assert dataset.date("first") == DATES
     assert dataset.read("first").image.shape == (2, 3, 16, 16)
+    table["dates"] = "spring to autumn"
+    with pytest.raises(DataError, match="'dates' has a name that the index uses itself"):
+        Dataset.from_table(table, root=tmp_path, bands=BANDS, classes=["a", "b"], frames=3)
 
 
 def test_it_opens_again_with_its_frames_and_dates(tmp_path):

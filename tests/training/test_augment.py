@@ -44,3 +44,12 @@ def test_the_draw_depends_on_seed_epoch_and_chip_alone_and_is_even():
     assert counts.max() < 250
     assert draws != [augment.draw(1, epoch, f"chip_{chip}") for epoch in range(40)
                      for chip in range(40)]  # fmt: skip
+
+
+def test_every_date_of_a_chip_is_turned_alike():
+    frames = np.random.default_rng(0).random((2, 3, 8, 8))
+    for symmetry in range(8):
+        turned = augment.transform(frames, symmetry)
+        for date in range(3):
+            np.testing.assert_array_equal(turned[:, date],
+                                          augment.transform(frames[:, date], symmetry))

@@ -328,7 +328,7 @@ class Dataset(Opening):
             image=[Path(path).name for path in self.chips["image"]],
             mask=[Path(path).name for path in self.chips["mask"]],
         )
-        if "dates" in self.chips:
+        if self.num_frames > 1 and "dates" in self.chips:
             table["dates"] = self.chips["dates"]
         return _sha256(json.dumps(units), table.sort_index().to_csv())
 

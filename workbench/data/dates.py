@@ -31,7 +31,7 @@ def find_dates(spec: DateSpec, path: str, num_frames: int = 1) -> tuple[str, ...
         DataError: What stands for a date is none, the expression does not fit the name, or there
             are not as many dates as frames.
     """
-    given = _said(spec, path)
+    given = _said(spec, path, num_frames)
     if given is None:
         return None
     if isinstance(given, str) and num_frames > 1:
@@ -57,7 +57,7 @@ def write_dates(chips: geopandas.GeoDataFrame, found: Sequence[tuple[str, ...] |
         chips["dates"] = [None if days is None else " ".join(days) for days in found]
 
 
-def _said(spec: DateSpec, path: str) -> Any:
+def _said(spec: DateSpec, path: str, num_frames: int) -> Any:
     stem = Path(path).stem
     if isinstance(spec, Mapping):
         return spec.get(stem, spec.get(Path(path).name))
@@ -71,7 +71,7 @@ def _said(spec: DateSpec, path: str) -> Any:
                 f"date={spec!r} finds no date in the name {stem}. Put the date's part of the file "
                 r"name in parentheses, as in r'_(\d{8})_'."
             )
-        return match.groups() if len(match.groups()) > 1 else match[1]
+        return match[1] if num_frames == 1 or len(match.groups()) == 1 else match.groups()
     return spec
 
 
@@ -79,8 +79,10 @@ def dates_to_json(spec: DateSpec) -> Any:
     """Return plain data that `find_dates` takes again."""
     if isinstance(spec, Mapping):
         return {stem: dates_to_json(day) for stem, day in spec.items()}
-    if isinstance(spec, str) or not isinstance(spec, Sequence):
-        return None if spec is None else str(spec)
+    if spec is None:
+        return None
+    if isinstance(spec, str | datetime.date) or not hasattr(spec, "__len__"):
+        return str(spec)
     return [str(day) for day in spec]
 
 

@@ -19,8 +19,7 @@ from workbench.storage import atomic_file, cache_dir
 
 _SUFFIXES = (".parquet", ".gpkg", ".geojson", ".csv")
 # Columns that the index fills itself.
-_OWN = ("col_off", "row_off", "width", "height", "crs", "scene", "valid_fraction", "member",
-        "dates")
+_OWN = ("col_off", "row_off", "width", "height", "crs", "scene", "valid_fraction", "member")
 _ID = "chip_id"
 
 
@@ -36,7 +35,7 @@ def index_table(table: pd.DataFrame | str | Path, facts: Facts, *, image: str, m
         rows = _read(place)
     if _ID in rows:
         rows = rows.set_index(_ID)
-    _check(rows, image, mask, place)
+    _check(rows, image, mask, place, (*_OWN, *(["dates"] if facts.frames > 1 else [])))
     rows = rows.copy()
     for column in (image, mask):
         rows[column] = [_path(base, value) for value in rows[column]]
@@ -125,7 +124,7 @@ def _kept(table: pd.DataFrame) -> Path:
     return path
 
 
-def _check(rows: pd.DataFrame, image: str, mask: str, place: Path) -> None:
+def _check(rows: pd.DataFrame, image: str, mask: str, place: Path, own: tuple[str, ...]) -> None:
     if not len(rows):
         raise DataError(f"The table ({place}) has no rows.")
     if missing := [name for name in (image, mask) if name not in rows]:
@@ -134,7 +133,7 @@ def _check(rows: pd.DataFrame, image: str, mask: str, place: Path) -> None:
             "Say which columns hold the paths: image='…', mask='…'."
         )
     taken = [str(name) for name in rows.columns
-             if str(name) in _OWN or str(name).startswith("count_")]
+             if str(name) in own or str(name).startswith("count_")]
     if taken:
         raise DataError(f"The table's column {taken[0]!r} has a name that the index uses itself; "
                         "rename or drop it.")
