@@ -220,6 +220,16 @@ def test_a_recipe_in_the_place_of_the_data_is_told_where_it_belongs():
         configure(Recipe())
 
 
+def test_what_nobody_expected_is_said_above_the_drawing_and_reported(panel, monkeypatch):
+    reported = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+    monkeypatch.setattr("workbench.widgets.configure.describe", lambda *_, **__: {}["blocks"])
+    panel.value = panel.value.but(epochs=3)
+    panel.wait()
+    assert "Unexpected KeyError" in panel._status.value
+    assert [report.exc_type for report in reported] == [KeyError]
+
+
 def test_what_the_data_lack_is_said_above_the_drawing(tiny_floods):
     made = configure(tiny_floods, Recipe(bands=("CIRRUS",)))
     made.wait()

@@ -12,7 +12,7 @@ from IPython.display import DisplayHandle, display
 from workbench.assembly import describe
 from workbench.assembly.choices import misfit, misfits
 from workbench.data import Dataset, Split
-from workbench.errors import DataError, WorkbenchError
+from workbench.errors import DataError
 from workbench.models.decoders import DECODERS
 from workbench.options import Options
 from workbench.recipe import Recipe
@@ -23,6 +23,7 @@ from workbench.widgets.fields import WIDE, Changed, help_html, problem_html
 from workbench.widgets.form import INVALID, OptionsForm
 from workbench.widgets.latest import Latest
 from workbench.widgets.looks import STYLE
+from workbench.widgets.telling import telling
 
 # What most people turn; all other fields of a recipe are folded away.
 FIRST = ("epochs", "batch_size", "learning_rate")
@@ -165,13 +166,12 @@ class Configure(traitlets.HasTraits):
             info = self._data.info
             shape = {"classes": info.classes, "bands": self._data.bands,
                      "image_size": info.chip_shape, "num_frames": info.num_frames}
-        try:
-            picture = describe(recipe, **shape).svg()
-        except WorkbenchError as error:
-            self._status.value = problem_html(str(error))
-            return
-        self._picture.value = picture
-        self._status.value = ""
+        with telling(self._not_drawn):
+            self._picture.value = describe(recipe, **shape).svg()
+            self._status.value = ""
+
+    def _not_drawn(self, why: str) -> None:
+        self._status.value = problem_html(why)
 
     def _layout(self) -> widgets.Widget:
         fields = {name: field.box for name, field in self._form.fields.items()}

@@ -163,6 +163,24 @@ def test_the_newest_split_is_audited(picker, audits):
     assert audits[-1] is picker.value
 
 
+@pytest.mark.parametrize(("error", "said"), [
+    (DataError("The chip is damaged."), "No audit: The chip is damaged."),
+    (OSError("The disk is gone."), "No audit: The disk is gone."),
+    (KeyError("x"), "No audit: Unexpected KeyError"),
+])  # fmt: skip
+def test_an_audit_that_fails_says_why(picker, monkeypatch, error, said):
+    def broken(split):
+        raise error
+
+    picker.wait()
+    monkeypatch.undo()
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    monkeypatch.setattr(Split, "audit", broken)
+    picker._audit(picker.value)
+    assert picker._view.audit["state"] == "failed"
+    assert picker._view.audit["title"].startswith(said)
+
+
 def test_the_audit_s_verdict_stands_beside_the_map(picker, monkeypatch):
     monkeypatch.undo()
     picker._auditor = Latest(picker._audit, pause_s=0)

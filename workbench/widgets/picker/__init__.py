@@ -24,6 +24,7 @@ from workbench.widgets.picker.dealing import DatasetPage
 from workbench.widgets.picker.pictures import chip_pictures, thumbnail
 from workbench.widgets.picker.plan import Picked, Plan, named
 from workbench.widgets.picker.view import PANES, PickerView
+from workbench.widgets.telling import telling
 
 Source = Catalog | Collection | Dataset | Split
 _VERDICTS = {"ok": "Audit: nothing found", "note": "Audit: notes only",
@@ -183,10 +184,17 @@ class Picker(traitlets.HasTraits):
         self._auditor.ask(self.value)
 
     def _audit(self, split: Split) -> None:
+        with telling(self._no_audit):
+            self._show_audit(split)
+
+    def _no_audit(self, why: str) -> None:
+        self._view.audit = {"state": "failed", "title": f"No audit: {why}"}
+
+    def _show_audit(self, split: Split) -> None:
         try:
             audit = split.audit()
-        except (WorkbenchError, OSError) as error:
-            self._view.audit = {"state": "failed", "title": f"No audit: {error}"}
+        except OSError as error:
+            self._no_audit(str(error))
             return
         if split is self.value:
             findings = [{"level": finding.level, "check": finding.check, "what": str(finding)}
