@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -134,3 +135,13 @@ def test_the_outline_of_a_window_lies_where_the_picture_has_it():
     lat, lon = outline((3, 4), (60, 61), (64, 64), FIJI, "EPSG:32760")[0]
     assert lon > 180
     assert pixel_at(lat - 1e-5, lon + 1e-5, FIJI, "EPSG:32760") == (3, 60)
+
+
+def test_threads_that_draw_at_once_do_not_trip_over_each_others_warnings():
+    # rasterio silences a warning by changing what all threads share; here warnings are errors.
+    classes, image = np.zeros((40, 70), np.uint8), np.zeros((40, 70, 3), np.uint8)
+    with ThreadPoolExecutor(4) as pool:
+        drawn = [pool.submit(draw, pixels, BOLIVIA, "EPSG:32720", *more) for _ in range(40)
+                 for draw, pixels, more in ((class_overlay, classes, (COLORS,)),
+                                            (image_overlay, image, ()))]
+        assert len({one.result().url for one in drawn}) == 2

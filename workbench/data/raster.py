@@ -30,7 +30,8 @@ SUFFIXES = (".tif", ".tiff", ".vrt")
 # Open files are kept, because opening costs several times what reading a chip does and GDAL's
 # block cache dies with the handle. 64 stays far below the usual limit of 1024 open files.
 _KEPT_OPEN = 64
-_WARNINGS_LOCK = threading.Lock()  # warnings.catch_warnings is not thread-safe
+# warnings.catch_warnings is not thread-safe: whoever uses it, or calls what does, holds this.
+WARNINGS_LOCK = threading.Lock()
 
 
 class _Handles(threading.local):
@@ -128,7 +129,7 @@ def _open(path: str, size: int) -> DatasetReader:
     try:
         with (
             rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE", **REMOTE),
-            _WARNINGS_LOCK,
+            WARNINGS_LOCK,
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)

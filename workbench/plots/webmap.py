@@ -20,6 +20,7 @@ from PIL import Image
 from rasterio.crs import CRS
 from rasterio.warp import Resampling, reproject, transform
 
+from workbench.data.raster import WARNINGS_LOCK
 from workbench.errors import GridError
 
 Point = tuple[float, float]
@@ -64,9 +65,10 @@ def image_overlay(pixels: npt.NDArray[np.uint8], transform: Affine, crs: CRS | s
     target = _target(pixels.shape[:2], transform, crs, side)
     how = Resampling.average if target.thinned else Resampling.nearest
     bands = np.zeros((4, *target.shape), np.uint8)
-    reproject(np.ascontiguousarray(pixels.transpose(2, 0, 1)), bands, src_transform=transform,
-              src_crs=crs, dst_transform=target.transform, dst_crs=target.crs, src_alpha=4,
-              dst_alpha=4, resampling=how)
+    with WARNINGS_LOCK:  # rasterio silences a warning of its own inside
+        reproject(np.ascontiguousarray(pixels.transpose(2, 0, 1)), bands,
+                  src_transform=transform, src_crs=crs, dst_transform=target.transform,
+                  dst_crs=target.crs, src_alpha=4, dst_alpha=4, resampling=how)
     picture = Image.fromarray(np.ascontiguousarray(bands.transpose(1, 2, 0)), "RGBA")
     return Overlay(_address(picture, "webp", quality=_WEBP_QUALITY), target.bounds)
 
@@ -90,9 +92,10 @@ def class_overlay(classes: npt.NDArray, transform: Affine, crs: CRS | str | None
     places = _palette_places(classes, len(colors), nodata)
     target = _target(places.shape, transform, crs, side)
     warped = np.full(target.shape, len(colors), np.uint8)
-    reproject(places, warped, src_transform=transform, src_crs=crs,
-              dst_transform=target.transform, dst_crs=target.crs, init_dest_nodata=False,
-              resampling=Resampling.nearest)
+    with WARNINGS_LOCK:
+        reproject(places, warped, src_transform=transform, src_crs=crs,
+                  dst_transform=target.transform, dst_crs=target.crs, init_dest_nodata=False,
+                  resampling=Resampling.nearest)
     return Overlay(_palette_address(warped, colors), target.bounds)
 
 

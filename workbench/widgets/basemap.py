@@ -15,6 +15,7 @@ import ipyleaflet
 import ipywidgets as widgets
 import numpy as np
 
+from workbench.data.raster import WARNINGS_LOCK
 from workbench.errors import DataError, need_lab
 from workbench.plots.outlines import country_rings
 
@@ -77,7 +78,7 @@ def new_map(*, bounds: Bounds | None = None, height: str = "480px",
     ground = ipyleaflet.basemap_to_tiles(ipyleaflet.basemaps.OpenStreetMap.Mapnik) if tiles \
         else ipyleaflet.TileLayer(url="", opacity=0)
     layers = {OUTLINES: 150, **panes}
-    with warnings.catch_warnings():
+    with WARNINGS_LOCK, warnings.catch_warnings():
         # leafmap hands its own options on to a base that does not know them.
         warnings.simplefilter("ignore", DeprecationWarning)
         chart = leafmap.Map(

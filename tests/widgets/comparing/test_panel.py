@@ -151,12 +151,13 @@ def test_a_key_keeps_the_view_for_the_cell_run_again(runs):
     first._change(left="label")
     second = compare_map(runs, key="kept")
     assert second.value == first.value
-    assert compare_map(runs, key="kept", left="image").value.left == "image"
+    given = compare_map(runs, key="kept", left="image")
+    assert given.value.left == "image"
     alone = compare_map([runs[1]], key="kept")
     assert alone.value.runs == ("never",), "of other runs nothing is kept"
-    for one in (first, second, alone):
-        one.wait(30)
+    for one in (first, second, given, alone):
         one.close()
+        assert one.wait(30)
 
 
 def test_what_is_asked_for_is_shown_first(runs, atlas):
