@@ -66,6 +66,19 @@ def test_opened_again_it_is_the_same_and_no_pixel_is_read(write_pair, open_pairs
     same(first, again)
 
 
+def test_chips_of_several_dates_come_back_too(write_pair, open_pairs, tmp_path, readings):
+    for name in ("a", "b"):
+        write_pair(name, np.full((4, 16, 16), 2000, np.int16))
+    settle(tmp_path)
+    options = {"frames": 2, "date": ["2019-03-14", "2019-04-01"]}
+    first, again = open_pairs(**options), open_pairs(**options)
+    assert readings == [2]
+    same(first, again)
+    assert again.read("a_S2").image.shape == first.read("a_S2").image.shape == (2, 2, 16, 16)
+    assert len(open_pairs(bands=["RED", "NIR_NARROW", "SWIR_1", "SWIR_2"])) == 2
+    assert readings == [2, 2]
+
+
 def test_chips_without_a_place_come_back_too(write_pair, open_pairs, tmp_path, readings):
     write_pair("a", crs=None, transform=None)
     write_pair("b", crs=None, transform=None)
