@@ -200,17 +200,21 @@ def test_what_is_asked_for_while_work_fails_is_done(monkeypatch):
     failed: list[str] = []
     monkeypatch.setattr(threading, "excepthook", lambda args: failed.append(str(args.exc_value)))
     done: list[int] = []
+    go_on = threading.Event()
 
     def work(number: int) -> None:
         if number == 0:
+            assert go_on.wait(60)
             latest.ask(1)
             raise ValueError("the first fails")
         done.append(number)
 
     latest = Latest(work, pause_s=0)
     latest.ask(0)
-    while (thread := latest._thread) is not None:
-        thread.join(10)
+    first = latest._thread
+    go_on.set()
+    first.join(60)
+    latest.wait(60)
     assert failed == ["the first fails"]
     assert done == [1]
 
