@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import matplotlib as mpl
 import pytest
 from matplotlib.colors import to_rgb
@@ -63,3 +66,23 @@ def test_runs_that_share_a_colour_differ_by_marker():
 def test_only_installed_fonts_are_asked_for(caplog):
     drawn().png()
     assert "findfont" not in caplog.text
+
+
+def test_of_two_threads_that_draw_the_second_waits_and_no_setting_stays_behind():
+    before = dict(mpl.rcParams)
+    inside = []
+
+    def draw_too() -> None:
+        with themed("dark"):
+            inside.append("other")
+
+    with themed("light"):
+        other = threading.Thread(target=draw_too)
+        with ThreadPoolExecutor(1) as third:
+            assert not third.submit(style._SETTINGS.acquire, blocking=False).result()
+        other.start()
+        with themed("dark"):  # within the same thread there is nothing to wait for
+            inside.append("this")
+    other.join(60)
+    assert inside == ["this", "other"]
+    assert dict(mpl.rcParams) == before

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import io
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -79,7 +80,7 @@ class Picture(Figure):
         A figure in the light theme turns dark by itself where the page's reader prefers that.
         """
         buffer = io.StringIO()
-        with mpl.rc_context({"svg.hashsalt": "workbench"}):
+        with _SETTINGS, mpl.rc_context({"svg.hashsalt": "workbench"}):
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
         text = buffer.getvalue()
         return _two_themed(_LONG_NUMBER.sub(_shorten, text[text.index("<svg"):]))
@@ -136,6 +137,11 @@ def current() -> Theme:
     return _THEME.get()
 
 
+# matplotlib has one set of settings: a dashboard's thread and a cell change them in turn, or what
+# one of them set would stay behind.
+_SETTINGS = threading.RLock()
+
+
 @contextlib.contextmanager
 def themed(name: ThemeName = "light") -> Iterator[Theme]:
     """Draw in a theme; matplotlib's own settings come back afterwards."""
@@ -156,7 +162,7 @@ def themed(name: ThemeName = "light") -> Iterator[Theme]:
     }
     token = _THEME.set(look)
     try:
-        with mpl.rc_context(settings):
+        with _SETTINGS, mpl.rc_context(settings):
             yield look
     finally:
         _THEME.reset(token)
