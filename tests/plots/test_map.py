@@ -5,6 +5,7 @@ import pytest
 import rioxarray  # noqa: F401
 import xarray as xr
 from affine import Affine
+from matplotlib.figure import Figure
 
 from workbench.errors import GridError
 from workbench.plots import map as map_plot
@@ -48,9 +49,21 @@ def test_the_scale_bar_is_as_long_as_it_says(prediction):
     table = map_plot.data(prediction)
     assert table.metres == pytest.approx(60 * 30)
     figure = plot(prediction)
-    bar = figure.axes[0].patches[0]
-    assert bar.get_width() * table.metres == pytest.approx(200)
+    bar = figure.axes[0].lines[0]
+    assert bar.get_xdata()[1] * table.metres == pytest.approx(200)
     assert "200 m" in [text.get_text() for text in figure.axes[0].texts]
+
+
+@pytest.mark.parametrize("size", [(6, 1.5), (2, 6)])
+def test_the_scale_bar_is_clear_of_the_picture_whatever_its_shape(size):
+    figure = Figure(figsize=size)
+    axes = figure.subplots()
+    map_plot.draw_scale_bar(axes, 1000)
+    figure.draw_without_rendering()
+    below = axes.get_window_extent().y0
+    for mark in (*axes.lines, *axes.texts):
+        assert below - 16 * figure.dpi / 72 < mark.get_window_extent().y0
+        assert mark.get_window_extent().y1 < below
 
 
 def test_degrees_are_turned_into_metres_at_their_latitude(prediction):

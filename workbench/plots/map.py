@@ -12,7 +12,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.transforms import offset_copy
 
 from workbench.data.info import parse_classes
 from workbench.errors import GridError
@@ -24,6 +26,8 @@ from workbench.prediction.sources import Needs, open_source
 
 METRES_PER_DEGREE = 111_320.0  # of latitude, mean Earth radius 6 371 km
 MAX_SIDE = 2000  # more pixels than any figure shows
+# Of the scale bar: points below the picture, and its own.
+_BELOW, _THICK = 9, 4.5
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,12 @@ def draw_scale_bar(axes: Axes, metres: float) -> None:
     look = style.current()
     length = round_length(metres / 4)
     share = length / metres
-    bar = Rectangle((0, -0.028), share, 0.012, transform=axes.transAxes, clip_on=False,
-                    color=look.ink, lw=0)
-    axes.add_patch(bar)
+    # In points, not in shares of the height: a picture may be flat.
+    below = offset_copy(axes.transAxes, axes.get_figure(), y=-_BELOW, units="points")
+    axes.add_line(Line2D([0, share], [0, 0], transform=below, color=look.ink, lw=_THICK,
+                         solid_capstyle="butt", clip_on=False))
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    axes.annotate(label, (share, -0.022), xytext=(6, 0), xycoords="axes fraction",
+    axes.annotate(label, (share, 0), xytext=(6, -_BELOW), xycoords="axes fraction",
                   textcoords="offset points", va="center", fontsize=9, annotation_clip=False)
 
 
