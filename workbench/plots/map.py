@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.transforms import offset_copy
+from matplotlib.transforms import ScaledTranslation
 
 from workbench.data.info import parse_classes
 from workbench.errors import GridError
@@ -60,7 +60,7 @@ def draw_scale_bar(axes: Axes, metres: float) -> None:
     length = round_length(metres / 4)
     share = length / metres
     # In points, not in shares of the height: a picture may be flat.
-    below = offset_copy(axes.transAxes, axes.get_figure(), y=-_BELOW, units="points")
+    below = axes.transAxes + ScaledTranslation(0, -_BELOW / 72, axes.figure.dpi_scale_trans)
     axes.add_line(Line2D([0, share], [0, 0], transform=below, color=look.ink, lw=_THICK,
                          solid_capstyle="butt", clip_on=False))
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
