@@ -24,5 +24,5 @@ def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 def run(notebook: nbformat.NotebookNode, folder: Path, *, timeout: int) -> None:
     """Run every cell in a folder; what the kernel draws is up to Jupyter, not to the tests."""
-    NotebookClient(notebook, timeout=timeout, store_widget_state=False,
+    NotebookClient(notebook, timeout=timeout, store_widget_state=False, coalesce_streams=True,
                    resources={"metadata": {"path": str(folder)}}).execute()  # fmt: skip
