@@ -93,7 +93,9 @@ def features(model: Segmenter, batch: Batch, device: torch.device) -> list[Tenso
     for start in range(0, len(batch.image), together):
         given = batch.inputs(lambda tensor: tensor[start : start + together].to(device))  # noqa: B023
         with torch.no_grad():
-            parts.append([entry.cpu() for entry in model.features(*given)])  # type: ignore[arg-type]
+            maps = model.features(*given)  # type: ignore[arg-type]
+        # Laid out as the cache gives them: convolutions follow the layout of what they are given.
+        parts.append([entry.cpu().contiguous() for entry in maps])
     return [torch.cat(maps) for maps in zip(*parts, strict=True)]
 
 
