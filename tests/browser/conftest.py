@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 
 import workbench
+from workbench.runs import list_runs
+from workbench.runs.run import LIVE
 
 TOKEN = "for-the-tests-only"
 # Lab asks neither for news nor for updates, and draws every cell however far down it stands.
@@ -137,6 +139,15 @@ class LabPage:
 
     def assert_quiet(self) -> None:
         assert not self.complaints, "\n".join(self.complaints)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """The folder of runs; what still trains there at the end of the test is stopped."""
+    yield tmp_path / "runs"
+    for run in list_runs(tmp_path / "runs"):
+        if run.state in LIVE:
+            run.stop()
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.test_lab import written
-from workbench.runs import list_runs
-from workbench.runs.run import LIVE
 
 pytestmark = pytest.mark.browser
 
@@ -33,15 +31,6 @@ recipe = wb.Recipe(decoder="linear", epochs=2000, patience=2000, batch_size=2)""
 def setup(tiny_folder: Path) -> str:
     return SETUP.format(images=str(tiny_folder / "*_S2.tif"),
                         labels=str(tiny_folder / "*_label.tif"))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    """The folder of runs; what still trains there at the end of the test is stopped."""
-    yield tmp_path / "runs"
-    for run in list_runs(tmp_path / "runs"):
-        if run.state in LIVE:
-            run.stop()
 
 
 def wait_for_state(page: Any, state: str) -> None:

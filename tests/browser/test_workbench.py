@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from workbench.runs import list_runs
-from workbench.runs.run import LIVE
 
 pytestmark = pytest.mark.browser
 
@@ -19,15 +17,6 @@ CELLS = (
     "import workbench as wb\napp = wb.Workbench(root={root!r})\napp",
     "print('value:', app.value)",
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    """The folder of runs; what still trains there at the end of the test is stopped."""
-    yield tmp_path / "runs"
-    for run in list_runs(tmp_path / "runs"):
-        if run.state in LIVE:
-            run.stop()
 
 
 @pytest.fixture

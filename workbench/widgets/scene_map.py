@@ -13,7 +13,6 @@ from typing import Any
 import ipywidgets as widgets
 import traitlets
 import xarray as xr
-from IPython.display import DisplayHandle, display
 
 from workbench.errors import unknown_name
 from workbench.plots import plot
@@ -23,7 +22,7 @@ from workbench.plots.webmap import Overlay, pixel_at
 from workbench.prediction.thinning import Bounds, Part, checked_bounds, whole
 from workbench.prediction.viewing import PredictionLike, Scene
 from workbench.widgets.basemap import on_screen
-from workbench.widgets.cells import take_the_place
+from workbench.widgets.comparing.base import MapPanel
 from workbench.widgets.comparing.controls import Sides, Status, code_button
 from workbench.widgets.comparing.painting import all_corners, legend
 from workbench.widgets.comparing.pair import NOTHING, SIDES, Pair
@@ -103,7 +102,7 @@ def scene_map(predictions: PredictionLike | Mapping[str, PredictionLike],
     return SceneMap(layers, look, given=(predictions, scene, bands), key=key)
 
 
-class SceneMap(traitlets.HasTraits):
+class SceneMap(MapPanel):
     """A scene with its predictions on maps; see `scene_map`.
 
     Attributes:
@@ -115,12 +114,10 @@ class SceneMap(traitlets.HasTraits):
 
     def __init__(self, layers: SceneLayers, look: SceneLook, *, given: Any,
                  key: str | None = None) -> None:
-        super().__init__()
-        self._layers, self._given, self._key = layers, given, key
-        self._still: DisplayHandle | None = None
-        self._dragged = False
         self._status, self._code = Status(), widgets.HTML()
-        self._worker = Worker(self._status.fail)
+        super().__init__(Worker(self._status.fail))
+        self._layers, self._given, self._key = layers, given, key
+        self._dragged = False
         self._closed = threading.Event()
         self._legends = [widgets.HTML(layout={"flex": "1 1 0", "min_width": "0"}) for _ in SIDES]
         # Without an image below, nothing has to shine through.
@@ -137,32 +134,15 @@ class SceneMap(traitlets.HasTraits):
         """The lines that show the same view, with and without a map."""
         return _code(self._given, self.value, self._layers)
 
-    def show(self) -> None:
-        """Show the panel; under it, as an output of its own, what a stored notebook keeps of it."""
-        take_the_place(self)
-        display(self.box)
-        self._still = DisplayHandle()
-        self._still.display({"text/plain": repr(self)}, raw=True)
-        self._worker.ask("still", self._draw_still)
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Return whether everything asked for is shown, after `timeout_s` at the latest."""
-        return self._worker.wait(timeout_s)
-
     def close(self) -> None:
         """Stop painting and take the panel away; the picture stays."""
         self._closed.set()
-        self._worker.close()
-        # Not the maps: leaflet still listens to the window, and asks a map that is closed.
-        self.box.close()
+        super().close()
 
     def __repr__(self) -> str:
         scene = self._layers.scene
         return (f"{scene.source or 'scene'} · {scene.grid.height} × {scene.grid.width} pixels · "
                 f"left: {self.value.left} · right: {self.value.right}")
-
-    def _ipython_display_(self) -> None:
-        self.show()
 
     def _change(self, **fields: Any) -> None:
         self.value = dataclasses.replace(self.value, **fields)

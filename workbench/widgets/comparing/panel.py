@@ -12,7 +12,6 @@ from typing import Any
 import ipywidgets as widgets
 import traitlets
 import xarray as xr
-from IPython.display import DisplayHandle, display
 
 from workbench.data.split import display_name
 from workbench.errors import UnknownNameError
@@ -22,7 +21,7 @@ from workbench.evaluation.tables import PARTS
 from workbench.plots import plot
 from workbench.plots.chip_map import IMAGE
 from workbench.runs import Run
-from workbench.widgets.cells import take_the_place
+from workbench.widgets.comparing.base import MapPanel
 from workbench.widgets.comparing.controls import Controls
 from workbench.widgets.comparing.overview import Overview
 from workbench.widgets.comparing.painting import (
@@ -100,7 +99,7 @@ def _kept(atlas: Atlas, key: str | None) -> View | None:
         return None
 
 
-class CompareMap(traitlets.HasTraits):
+class CompareMap(MapPanel):
     """A comparison on maps; see `compare_map`.
 
     Attributes:
@@ -111,12 +110,10 @@ class CompareMap(traitlets.HasTraits):
     value = traitlets.Instance(View)
 
     def __init__(self, atlas: Atlas, view: View, *, key: str | None = None) -> None:
-        super().__init__()
+        super().__init__(Worker(lambda text: self._controls.status.fail(text)))
         self._atlas, self._key = atlas, key
         self._ground: xr.Dataset | None = None
-        self._still: DisplayHandle | None = None
         self._painter = Painter(atlas)
-        self._worker = Worker(lambda text: self._controls.status.fail(text))
         self._code, self._pixel = widgets.HTML(), widgets.HTML(_HINT)
         self._legends = [widgets.HTML(layout={"flex": "1 1 0", "min_width": "0"}) for _ in SIDES]
         self._overview = Overview(atlas, self._chose_region, self._chose_chip)
@@ -132,35 +129,11 @@ class CompareMap(traitlets.HasTraits):
         """The line that shows the same view."""
         return code(self._atlas, self.value)
 
-    def show(self) -> None:
-        """Show the panel; under it, as an output of its own, what a stored notebook keeps of it.
-
-        That is a picture of both layers; the panel itself lives only as long as its kernel.
-        """
-        take_the_place(self)
-        display(self.box)
-        self._still = DisplayHandle()
-        self._still.display({"text/plain": repr(self)}, raw=True)
-        self._worker.ask("still", self._draw_still)
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Return whether everything asked for is shown, after `timeout_s` at the latest."""
-        return self._worker.wait(timeout_s)
-
-    def close(self) -> None:
-        """Stop computing and take the panel away; the picture stays."""
-        self._worker.close()
-        # Not the maps: leaflet still listens to the window, and asks a map that is closed.
-        self.box.close()
-
     def __repr__(self) -> str:
         view = self.value
         where = "all regions" if view.region is None else display_name(view.region)
         return (f"{view.measure} in {where} · {' · '.join(self._words())} · left: {view.left} · "
                 f"right: {view.right}")
-
-    def _ipython_display_(self) -> None:
-        self.show()
 
     def _change(self, **fields: Any) -> None:
         if "region" in fields or "runs" in fields:
