@@ -156,7 +156,8 @@ class SpatialPrior(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return four maps of D channels, finest first."""
-        first = self.stem(image)
+        # Laid out like tokens, which become maps and maps tokens without a copy.
+        first = self.stem(image.contiguous(memory_format=torch.channels_last))
         second = self.conv2(first)
         third = self.conv3(second)
         fourth = self.conv4(third)

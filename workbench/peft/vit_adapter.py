@@ -233,9 +233,7 @@ def stages_of(depth: int) -> list[range]:
 
 def _as_map(tokens: Tensor, shape: Shape) -> Tensor:
     """Return ``(B, D, h, w)`` from ``(B, h*w, D)``."""
-    # Laid out like the convolutions' maps: where layouts meet, normalisation takes ten times as
-    # long.
-    return tokens.transpose(1, 2).unflatten(2, shape).contiguous()
+    return tokens.transpose(1, 2).unflatten(2, shape)
 
 
 def _initialise(conv: nn.Conv2d | nn.ConvTranspose2d) -> None:

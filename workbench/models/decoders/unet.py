@@ -22,10 +22,17 @@ class _Block(nn.Module):
         self.conv2 = conv_bn_relu(outputs, outputs)
 
     def forward(self, current: Tensor, skip: Tensor | None) -> Tensor:
-        if skip is not None:
-            current = F.interpolate(current, size=skip.shape[-2:], mode="nearest")
-            current = torch.cat([current, skip], dim=1)
-        return self.conv2(self.conv1(current))
+        if skip is None:
+            return self.conv2(self.conv1(current))
+        current = F.interpolate(current, size=skip.shape[-2:], mode="nearest")
+        convolution, *rest = self.conv1
+        # The convolution of the two joined, a part each: nothing is copied to join them, and
+        # gradients come back whole rather than as slices, which normalisation is slow with.
+        parts = convolution.weight.split([current.shape[1], skip.shape[1]], dim=1)
+        joined = F.conv2d(current, parts[0], padding=1) + F.conv2d(skip, parts[1], padding=1)
+        for layer in rest:
+            joined = layer(joined)
+        return self.conv2(joined)
 
 
 @DECODERS.register("unet")
