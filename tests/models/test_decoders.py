@@ -56,6 +56,15 @@ def test_unet_gives_the_resolution_of_the_finest_map() -> None:
     assert decoder([torch.rand(1, 32, 6, 4)] * 4).shape == (1, 2, 24, 16)
 
 
+def test_unet_convolves_the_coarser_map_doubled_beside_the_finer() -> None:
+    torch.manual_seed(0)
+    stage = DECODERS["unet"]([8, 16], [1, 2], 2, channels=(4,)).stages[0].eval()
+    coarse, fine = torch.rand(2, 16, 3, 5), torch.rand(2, 8, 6, 10)
+    doubled = coarse.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    expected = stage.conv2(stage.conv1(torch.cat([doubled, fine], dim=1)))
+    torch.testing.assert_close(stage(coarse, fine), expected, rtol=0, atol=1e-6)
+
+
 def test_too_few_channels_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"'unet' needs 4 channels here; got \[64, 32\]"):
         DECODERS["unet"]([32] * 4, [16] * 4, 2, channels=(64, 32))

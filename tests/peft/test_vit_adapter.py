@@ -107,6 +107,14 @@ def test_features_become_a_pyramid_and_plain_again(small: Build) -> None:
     assert (backbone.num_features, backbone.strides, backbone.size_multiple) == plain
 
 
+def test_maps_lie_as_tokens_do(small: Build) -> None:
+    """Normalising a map of another layout than its gradient takes ten times as long."""
+    backbone = small("prithvi")
+    ViTAdapter().apply(backbone)
+    for entry in backbone(IMAGE):
+        assert entry.is_contiguous(memory_format=torch.channels_last), entry.stride()
+
+
 @pytest.mark.parametrize(("patch", "multiple"), [(8, 32), (14, 224), (16, 32)])
 def test_any_patch_gives_the_same_strides(patch: int, multiple: int) -> None:
     torch.manual_seed(0)
