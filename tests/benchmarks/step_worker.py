@@ -14,6 +14,7 @@ import sys
 import time
 import types
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,16 @@ def _replace_cuda_extension() -> None:
     functions.MSDeformAttnFunction.apply = apply
 
 
+@contextlib.contextmanager
+def as_our_loop_trains() -> Iterator[None]:
+    """Set this process up as our training loop does."""
+    from workbench.models.arithmetic import quick_float32
+    from workbench.training.heap import kept_heap
+
+    with quick_float32(), kept_heap():
+        yield
+
+
 def memory_bytes(entry: str) -> int:
     """Return `VmRSS` (now) or `VmHWM` (the peak) of this process."""
     status = Path("/proc/self/status").read_text()
@@ -102,9 +113,6 @@ def main() -> None:
     torch.manual_seed(0)
     build = build_peer if case["peer"] else build_ours
     model = build(case["method"], case["dropout"]).train()
-    arithmetic: Any = contextlib.nullcontext
-    if not case["peer"]:
-        from workbench.models.arithmetic import quick_float32 as arithmetic
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     # As the trainer of either library makes it.
     optimizer = torch.optim.AdamW(weights, lr=1e-5, fused=not case["peer"])
@@ -114,9 +122,9 @@ def main() -> None:
     built = memory_bytes("VmRSS")
     told = {"trainable": sum(weight.numel() for weight in weights), "torch": torch.__version__}
     print(json.dumps(told), file=answers, flush=True)
-    for _ in sys.stdin:
-        begun, worked = time.perf_counter(), time.process_time()
-        with arithmetic():
+    with contextlib.nullcontext() if case["peer"] else as_our_loop_trains():
+        for _ in sys.stdin:
+            begun, worked = time.perf_counter(), time.process_time()
             with torch.autocast("cpu", torch.bfloat16, enabled=case["bf16"]):
                 output = model(image)
                 logits = output if isinstance(output, torch.Tensor) else output.output
@@ -125,9 +133,9 @@ def main() -> None:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             told = {"loss": loss.item()}
-        told |= {"wall_s": time.perf_counter() - begun, "cpu_s": time.process_time() - worked,
-                 "rise_bytes": memory_bytes("VmHWM") - built}  # fmt: skip
-        print(json.dumps(told), file=answers, flush=True)
+            told |= {"wall_s": time.perf_counter() - begun, "cpu_s": time.process_time() - worked,
+                     "rise_bytes": memory_bytes("VmHWM") - built}  # fmt: skip
+            print(json.dumps(told), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from workbench.estimation.analysis import analyse
 from workbench.estimation.machine import device_room, machine_rates
 from workbench.estimation.probe import probe
 from workbench.estimation.problem import Problem
+from workbench.training.heap import kept_heap
 
 
 class Worker:
@@ -98,12 +99,13 @@ def serve(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if request["kind"] == "analyse":
         yield analyse(problem, request["precision"]).to_json()
     else:
-        yield from (
-            reading._asdict() for reading in probe(
-                problem, device, request["precision"], seconds=request["seconds"],
-                free_bytes=request["free_bytes"], direct=request["direct"],
-            )
-        )  # fmt: skip
+        with kept_heap():  # as the training loop does
+            yield from (
+                reading._asdict() for reading in probe(
+                    problem, device, request["precision"], seconds=request["seconds"],
+                    free_bytes=request["free_bytes"], direct=request["direct"],
+                )
+            )  # fmt: skip
 
 
 def main() -> None:

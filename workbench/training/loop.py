@@ -39,6 +39,7 @@ from workbench.runs import checkpoints
 from workbench.training import checkpoint
 from workbench.training.control import Control, Interrupted
 from workbench.training.features import Frozen, open_loader
+from workbench.training.heap import kept_heap
 from workbench.training.loader import Batch, Loader, fits_in_memory
 from workbench.training.meters import Clock, Memory
 from workbench.training.objective import Objective
@@ -99,7 +100,8 @@ class Loop:
     def events(self, control: Control) -> Iterator[Event]:
         """Train until the epochs are done, the patience ends or `control` says stop."""
         # Dropout seeds torch's generators; the caller's random numbers stay the caller's.
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+        numbers = torch.random.fork_rng([self.device] if self.device.type == "cuda" else [])
+        with numbers, kept_heap():
             yield self._opening()
             self._begun = time.perf_counter() - self.progress.duration_s
             while (reason := self._over()) is None:

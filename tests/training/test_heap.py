@@ -1,0 +1,50 @@
+"""What is freed stays with the process while it trains, and goes back to the system after."""
+
+from __future__ import annotations
+
+import platform
+
+import psutil
+import pytest
+import torch
+
+from workbench.training.heap import kept_heap
+
+SIZE = 256 * 2**20
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heap is not glibc's")
+
+
+def resident() -> int:
+    return psutil.Process().memory_info().rss
+
+
+def held_after_freeing() -> int:
+    before = resident()
+    tensor = torch.ones(SIZE // 4)
+    del tensor
+    return resident() - before
+
+
+def test_freed_tensors_stay_until_the_block_ends() -> None:
+    before = resident()
+    with kept_heap():
+        assert held_after_freeing() > SIZE / 2
+    assert resident() - before < SIZE / 2
+    assert held_after_freeing() < SIZE / 2
+
+
+def test_of_blocks_that_overlap_the_last_one_gives_back() -> None:
+    before = resident()
+    one, other = kept_heap(), kept_heap()  # as of two threads
+    with one:
+        other.__enter__()
+    assert held_after_freeing() > SIZE / 2, "the other one is still under way"
+    other.__exit__(None, None, None)
+    assert resident() - before < SIZE / 2
+
+
+def test_where_there_is_no_glibc_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.training.heap._glibc", lambda: None)
+    with kept_heap():
+        assert held_after_freeing() < SIZE / 2
