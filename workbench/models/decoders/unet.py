@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -27,8 +27,9 @@ class _Block(nn.Module):
         convolution, *rest = self.conv1
         # The convolution of the two joined, a part each: nothing is copied to join them, and
         # gradients come back whole rather than as slices, which normalisation is slow with.
-        parts = convolution.weight.split([current.shape[1], skip.shape[1]], dim=1)
-        joined = F.conv2d(current, parts[0], padding=1) + F.conv2d(skip, parts[1], padding=1)
+        weight = cast(nn.Conv2d, convolution).weight
+        of_current, of_skip = weight.split([current.shape[1], skip.shape[1]], dim=1)
+        joined = F.conv2d(current, of_current, padding=1) + F.conv2d(skip, of_skip, padding=1)
         for layer in rest:
             joined = layer(joined)
         return self.conv2(joined)
