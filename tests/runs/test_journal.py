@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.runs.conftest import epoch, finished, started, step
-from workbench.errors import OutOfSpaceError
+from workbench.errors import OutOfSpaceError, RunError
 from workbench.events import RunResumed, RunStopped
 from workbench.runs.journal import JournalReader, JournalWriter, replay
 
@@ -47,6 +47,67 @@ def test_a_file_that_is_one_torn_line_becomes_empty(path):
     path.write_bytes(b'{"kind": "step_' * 10_000)
     append(path)
     assert path.read_bytes() == b""
+
+
+def read_with_error(reader: JournalReader) -> str:
+    with pytest.raises(RunError) as caught:
+        reader.read()
+    return str(caught.value)
+
+
+def test_a_damaged_line_is_named_and_nothing_is_lost_once_it_is_mended(path):
+    append(path, started(), step(1))
+    reader = JournalReader(path)
+    reader.read()
+    append(path, step(2), step(3), step(4))
+    whole = path.read_bytes()
+    lines = whole.split(b"\n")
+    path.write_bytes(b"\n".join([*lines[:3], b"\x00" * 80, *lines[4:]]))
+    for _ in range(2):  # it is said again and again, not only once
+        said = read_with_error(reader)
+        assert f"{path} is damaged in line 4: the line b'\\x00" in said
+        assert "delete that line" in said
+    append(path, step(5))
+    read_with_error(reader)
+    path.write_bytes(whole)
+    assert [event.step for event in reader.read()] == [2, 3, 4]
+    append(path, step(5))
+    assert [event.step for event in reader.read()] == [5]
+
+
+def test_a_damaged_line_that_is_deleted_is_all_that_is_missing(path):
+    append(path, started(), step(1), step(2), step(3))
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([*lines[:2], b"damaged", *lines[3:]]))
+    reader = JournalReader(path)
+    read_with_error(reader)
+    path.write_bytes(b"\n".join([*lines[:2], *lines[3:]]))
+    assert [event.step for event in reader.read()] == [0, 1, 3]
+
+
+@pytest.mark.parametrize("renamed", [True, False])
+def test_another_file_in_its_place_is_read_from_its_beginning(path, renamed):
+    append(path, started(), step(1), step(2))
+    reader = JournalReader(path)
+    reader.read()
+    other = path.with_name("other")
+    append(other, started(), step(1, loss=0.123456789), step(2), step(3), step(4))
+    if renamed:
+        other.replace(path)
+    else:
+        path.write_bytes(other.read_bytes())
+    assert [event.step for event in reader.read()] == [0, 1, 2, 3, 4]
+
+
+def test_a_file_that_is_gone_or_cannot_be_read_is_told(path):
+    append(path, step(1))
+    reader = JournalReader(path)
+    reader.read()
+    path.unlink()
+    assert "moved or deleted" in read_with_error(reader)
+    path.mkdir()
+    assert f"{path} cannot be read (Is a directory)" in read_with_error(reader)
+    assert "moved or deleted" in read_with_error(JournalReader(path.parent / "gone" / path.name))
 
 
 def test_a_full_disk_leaves_the_lines_before_it_whole(path, monkeypatch):

@@ -53,11 +53,21 @@ class JournalWriter:
 
 
 class JournalReader:
-    """Reads the events of a run; each call reads on from where the last one ended."""
+    """Reads the events of a run; each call reads on from where the last one ended.
+
+    A call that meets a damaged line keeps what stands before it: once the line is mended or gone,
+    the next call returns all of it, as if nothing had been. A file that was put in the place of the
+    one read before is read from its beginning.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._offset = 0
+        self._file: tuple[int, int] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._offset = self._lines = 0
+        self._kept: list[Event] = []
 
     @property
     def offset(self) -> int:
@@ -65,23 +75,49 @@ class JournalReader:
         return self._offset
 
     def read(self) -> list[Event]:
-        """Return the events that are new since the last call; a torn last line waits."""
-        if not self._path.exists():
-            return []
-        with open(self._path, "rb") as file:
-            file.seek(self._offset)
-            text = file.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        return [self._event(line) for line in whole.split(b"\n") if line]
+        """Return the events that are new since the last call; a torn last line waits.
+
+        Raises:
+            RunError: A line is no event, the file cannot be read, or it is gone with its run.
+        """
+        for line in self._whole_lines():
+            if line:
+                self._kept.append(self._event(line))
+            self._offset += len(line) + 1
+            self._lines += 1
+        new, self._kept = self._kept, []
+        return new
+
+    def _whole_lines(self) -> list[bytes]:
+        try:
+            with open(self._path, "rb") as file:
+                status = os.fstat(file.fileno())
+                before, self._file = self._file, (status.st_dev, status.st_ino)
+                # With the break of the line before: where there is none, another file is there.
+                file.seek(max(self._offset - 1, 0))
+                text = file.read()
+                if self._offset and (before != self._file or not text.startswith(b"\n")):
+                    self._begin()
+                    file.seek(0)
+                    text = file.read()
+                return text.split(b"\n")[bool(self._offset) : -1]
+        except (FileNotFoundError, NotADirectoryError):
+            if self._file is None and self._path.parent.is_dir():
+                return []  # nothing is said yet
+            raise RunError(f"{self._path} is not there any more: it, or all of the run, was moved "
+                           "or deleted. wb.list_runs() lists the runs that are there.") from None
+        except OSError as error:
+            raise RunError(f"{self._path} cannot be read ({error.strerror or error}). See that the "
+                           "disk is there and that the file is yours to read.") from error
 
     def _event(self, line: bytes) -> Event:
         try:
             return Event.from_json(line.decode())
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise RunError(
-                f"{self._path} is damaged: the line {line[:60]!r} is no event. The run's "
-                "checkpoints and scores are files of their own and may still be whole."
+                f"{self._path} is damaged in line {self._lines + 1}: the line {line[:30]!r} is no "
+                "event. Bring the file back from a copy, or delete that line once nobody trains "
+                "the run. Its checkpoints and scores are files of their own and may still be whole."
             ) from error
 
 

@@ -52,6 +52,7 @@ def read_preview(folder: Path) -> Preview | None:
     try:
         with open(folder / PREVIEW, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {field.name: file[field.name] for field in fields(Preview)}
-    except (FileNotFoundError, zipfile.BadZipFile, ValueError, KeyError):  # none yet, or foreign
+    # None yet, or foreign or damaged; an empty file ends too early.
+    except (OSError, EOFError, zipfile.BadZipFile, ValueError, KeyError):
         return None
     return Preview(**{**arrays, "epoch": int(arrays["epoch"])})

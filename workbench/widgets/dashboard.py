@@ -20,6 +20,7 @@ from workbench.widgets.board import Board
 from workbench.widgets.cells import take_the_place
 from workbench.widgets.following import Follower, Line
 from workbench.widgets.picture import drawn, summary
+from workbench.widgets.telling import telling
 from workbench.widgets.tiles import tiles
 
 # Twice as often as is needed to see a run move; a look reads what is new in one file.
@@ -126,19 +127,28 @@ class Dashboard:
             self.widget.close()
 
     def _ask(self, place: int, wish: str) -> None:
-        follower = self._followers[place]
         try:
-            follower.ask(wish)
+            self._followers[place].ask(wish)
         except WorkbenchError as error:
-            follower.log.append(Line(time.time(), "warning", str(error)))
+            self._warn(str(error), place)
         self.refresh(now=True)
 
+    def _warn(self, text: str, place: int = 0) -> None:
+        self._followers[place].log.append(Line(time.time(), "warning", text))
+
     def _show_chips(self) -> None:
-        written = [_modified(run.folder / PREVIEW) for run in self._runs]
-        if written == self._previews:
+        readable = [run for run, follower in zip(self._runs, self._followers, strict=True)
+                    if not follower.trouble]
+        written = [_modified(run.folder / PREVIEW) for run in readable]
+        if not readable or written == self._previews:
             return
         self._previews = written
-        self._chips = preview.data(self._runs)
+        try:
+            self._chips = preview.data(readable)
+        except WorkbenchError as error:
+            self._warn(f"No sample chips: {error}")
+            self.widget.show(now=True)
+            return
         self.widget.show_chips(tiles(self._chips))
 
     def _ipython_display_(self) -> None:
@@ -154,13 +164,20 @@ class Dashboard:
         self.follow()
 
     def _follow(self) -> None:
-        more = True
-        while more and not self._closed.wait(EVERY_S):
-            more = self.refresh()
-            grown = self._num_epochs() != self._still_epochs
-            due = not more or (grown and time.monotonic() > self._still_next)
-            if self._still and due:
-                self._draw(self._still.update)
+        with telling(self._tell_the_end):
+            more = True
+            while more and not self._closed.wait(EVERY_S):
+                more = self.refresh()
+                grown = self._num_epochs() != self._still_epochs
+                due = not more or (grown and time.monotonic() > self._still_next)
+                if self._still and due:
+                    self._draw(self._still.update)
+
+    def _tell_the_end(self, text: str) -> None:
+        """Say that nobody looks any more; the curves that are shown are not the newest."""
+        with self._lock:
+            self._warn(f"{text} This view has stopped looking; run its cell again.")
+            self.widget.show(now=True)
 
     def _draw(self, display: Callable[..., Any]) -> None:
         begin = time.monotonic()
@@ -173,7 +190,8 @@ class Dashboard:
         return sum(len(follower.epochs) for follower in self._followers)
 
     def __repr__(self) -> str:
-        return "\n".join(map(summary, self._followers))
+        return "\n".join(filter(None, (words for follower in self._followers
+                                       for words in (summary(follower), follower.trouble))))
 
 
 def still_bundle(board: Dashboard) -> dict[str, Any]:
@@ -183,14 +201,15 @@ def still_bundle(board: Dashboard) -> dict[str, Any]:
 
 
 def _busy(follower: Follower) -> bool:
-    # A run that has finished is being scored as long as its process holds the lock.
-    return follower.live or is_live(follower.folder)
+    # A run that has finished is being scored as long as its process holds the lock; one that
+    # cannot be read may be mended, by a person or by a network drive that is back.
+    return follower.live or bool(follower.trouble) or is_live(follower.folder)
 
 
 def _modified(path: Path) -> int | None:
     try:
         return path.stat().st_mtime_ns
-    except FileNotFoundError:
+    except OSError:
         return None
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from workbench.errors import RunError, WorkbenchError
 from workbench.events import (
     EpochDone,
     Event,
@@ -33,6 +34,8 @@ from workbench.widgets.thinning import Thinned
 # Lines of the log that are kept, and how long one may be: a warning may quote half a dataset.
 LOG_LINES = 60
 LOG_LENGTH = 300
+# The state of a run whose folder does not say how it stands.
+UNREADABLE = "unreadable"
 _ASKED = {
     control.PAUSE: "pausing after this step…",
     control.STOP: "stopping after this step…",
@@ -52,7 +55,8 @@ class Follower:
     """One run as a dashboard shows it; `read` brings it up to date.
 
     Attributes:
-        state: As `Run.state`.
+        state: As `Run.state`; `unreadable` while the folder is damaged or gone.
+        trouble: Why it is unreadable and what to do; empty while it is not.
         steps: Loss, learning rate, speed and memory, thinned.
         epochs: A row for each epoch: number of epochs done, training loss, validation loss,
             validation mIoU (0 to 1), whether it was the best so far, and the mIoU of `regions`
@@ -69,6 +73,7 @@ class Follower:
         self.folder = run.folder
         self.name = run.name
         self.state = "starting"
+        self.trouble = ""
         self.times_begun = 0
         self._begin()
 
@@ -92,10 +97,15 @@ class Follower:
         return self.state in LIVE
 
     def read(self) -> None:
-        """Take in what the folder says now."""
-        with self._lock:
-            self.state = self._run.state
-            events = self._run.events()
+        """Take in what the folder says now; what was read before stays while it is unreadable."""
+        try:
+            with self._lock:
+                self.state = self._run.state
+                events = self._run.events()
+        except RunError as error:
+            self.state, self.trouble = UNREADABLE, str(error)
+            return
+        self.trouble = ""
         if self._read > len(events) or (self._read and events[self._read - 1] is not self._last):
             self._begin()  # a resumed run superseded what was read before
         for event in events[self._read :]:
@@ -173,7 +183,10 @@ class Follower:
         return facts
 
     def notice(self) -> dict[str, str]:
-        """Return how the run ended and what to do next; empty while it goes well."""
+        """Return how the run ended or what is wrong, and what to do; empty while it goes well."""
+        if self.trouble:
+            return {"kind": "failed", "text": f"{self.trouble} This view looks on, and goes on as "
+                    "soon as the run can be read."}
         if self.state == "killed":
             return {"kind": "failed", "text": "The process that trained is gone without a word: "
                     f"killed, or the machine restarted. {goes_on(self.folder)}"}
@@ -189,7 +202,10 @@ class Follower:
         return {}
 
     def _scored(self) -> str:
-        scores = self._run.scores()
+        try:
+            scores = self._run.scores()
+        except (WorkbenchError, OSError) as error:
+            return f"; its scores cannot be read: {error}"
         said = [f"; {words} mIoU {percent(scores[part].get('miou'))}"
                 for part, words in (("test", "test"), ("held_out", "held-out")) if part in scores]
         return "".join(said)

@@ -136,8 +136,20 @@ def test_a_damaged_run_does_not_hide_the_others(split, tmp_path, here):
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "recipe.json").write_text("{")
+    silenced = fit(SpectralIndex(), split, root=tmp_path, name="silenced", show=False)
+    with (silenced.folder / "events.jsonl").open("a") as file:
+        file.write("damaged\n")
     app = Workbench(root=tmp_path, key=None)
-    assert {row["name"]: row["state"] for row in app._rows.rows}["ndwi-0"] == "finished"
+    rows = {row["name"]: row for row in app._rows.rows}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "ndwi-0": "finished", "broken": "unreadable", "silenced": "unreadable"}
+    assert "is damaged in line" in rows["silenced"]["said"]
+    app._tick(("ndwi-0", "silenced"))
+    app._open("train")
+    assert [run["state"] for run in app._steps["train"]._board.widget.runs] == [
+        "finished", "unreadable"]
+    app._open("compare")
+    assert [run.name for run in app._steps["compare"].runs] == ["ndwi-0"]
     app.close()
 
 

@@ -14,7 +14,7 @@ from workbench.data.split import display_name
 from workbench.recipe import Recipe
 from workbench.runs import Run, RunList
 from workbench.runs.run import LIVE
-from workbench.widgets.app.queue import Queue, is_done, is_scoring
+from workbench.widgets.app.queue import Queue, is_done, is_scoring, state_of
 
 _FILES = Path(__file__).parents[1] / "browser"
 TITLES = {"data": "Data", "model": "Model", "train": "Train", "compare": "Compare"}
@@ -66,7 +66,7 @@ def train_said(runs: RunList, queue: Queue) -> str:
     """Return how trainings stand, in a few words."""
     done = sum(map(is_done, runs))
     words = [f"{done} finished" if done else ""]
-    live = sum(run.state in LIVE or is_scoring(run) for run in runs)
+    live = sum(state_of(run) in LIVE or is_scoring(run) for run in runs)
     words += [f"{live} under way" if live else "",
               f"{len(queue.waiting)} waiting" if queue.waiting else ""]  # fmt: skip
     return " · ".join(filter(None, words))

@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.recipe import AnyRecipe
 from workbench.runs import Run, list_runs
 from workbench.runs.lock import is_live
+from workbench.widgets.following import UNREADABLE
 
 
 def launch(recipe: AnyRecipe, split: Split, *, root: Path) -> Run:
@@ -21,19 +22,29 @@ def launch(recipe: AnyRecipe, split: Split, *, root: Path) -> Run:
     return importlib.import_module("workbench.fitting").launch(recipe, split, root=root)
 
 
+def state_of(run: Run) -> str:
+    """Return the state of a run, `unreadable` for a damaged one: it must not stop the others."""
+    try:
+        return run.state
+    except WorkbenchError:
+        return UNREADABLE
+
+
 def is_scoring(run: Run) -> bool:
     """Return whether a run is trained and its process still scores it."""
-    return run.state == "finished" and is_live(run.folder)
+    return state_of(run) == "finished" and is_live(run.folder)
 
 
 def is_done(run: Run) -> bool:
     """Return whether a run is trained and scored, or will never be."""
-    return run.state == "finished" and not is_live(run.folder)
+    return state_of(run) == "finished" and not is_live(run.folder)
 
 
 def is_at_work(run: Run) -> bool:
     """Return whether a run computes; a paused one leaves the processor to others."""
-    return run.state in ("starting", "running") or is_scoring(run)
+    state = state_of(run)
+    return state in ("starting", "running") or (
+        state in ("finished", UNREADABLE) and is_live(run.folder))
 
 
 @dataclass(eq=False)

@@ -12,6 +12,7 @@ import traitlets
 from workbench.errors import WorkbenchError
 from workbench.runs import Run
 from workbench.widgets.app.queue import Training, is_scoring
+from workbench.widgets.following import UNREADABLE
 
 _FILES = Path(__file__).parents[1] / "browser"
 
@@ -49,7 +50,7 @@ def row(run: Run) -> dict[str, str]:
     try:
         facts, state = run.facts(), "scoring" if is_scoring(run) else run.state
     except WorkbenchError as error:  # one damaged folder must not hide the others
-        return {"name": run.name, "state": "failed", "said": str(error)}
+        return {"name": run.name, "state": UNREADABLE, "said": str(error)}
     return {
         "name": run.name, "state": state,
         "said": "its regions are being scored" if state == "scoring" else facts["state"],
