@@ -66,8 +66,13 @@ def test_two_classes_are_drawn_trained_corrected_and_kept(
     def counted(text: str) -> None:
         panel.get_by_text(text).first.wait_for(timeout=10_000)
 
+    undo = panel.get_by_role("button", name="Undo")
+    assert undo.is_disabled()
+    assert not lab.outputs.locator("img[src^='data:image/png']:visible").count(), (
+        "the still picture hides beside the living map")
     for x, y in spots(scene, 0, 4):
         click(x, y)
+    assert undo.is_enabled()
     counted("4 · 4 px")
     panel.get_by_role("button", name="Train and map").click()
     panel.get_by_text("Only land is labelled").wait_for(timeout=60_000)

@@ -97,6 +97,7 @@ def test_a_bow_tie_labels_both_of_its_wings(labels: Labels) -> None:
 
 
 def test_undo_redo_remove_and_change_go_through_the_history(labels: Labels) -> None:
+    assert (labels.can_undo, labels.can_redo) == (False, False)
     first = labels.add("land", box(0, 0, 2, 2), crs=UTM)
     labels.add("land", box(5, 5, 2, 2), crs=UTM)
     labels.change(first, "water")
@@ -106,13 +107,16 @@ def test_undo_redo_remove_and_change_go_through_the_history(labels: Labels) -> N
     assert labels.table.loc[first, "class"] == "water"
     assert labels.undo()
     assert labels.table.loc[first, "class"] == "land"
+    assert (labels.can_undo, labels.can_redo) == (True, True)
     assert labels.redo()
     assert labels.table.loc[first, "class"] == "water"
     labels.add("water", box(9, 9, 2, 2), crs=UTM)
     assert not labels.redo()
+    assert not labels.can_redo
     while labels.undo():
         pass
     assert len(labels) == 0
+    assert (labels.can_undo, labels.can_redo) == (False, True)
 
 
 def test_every_change_is_on_disk_and_is_resumed_with_its_classes(scene: Path) -> None:

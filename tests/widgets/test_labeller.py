@@ -64,6 +64,24 @@ def test_a_label_is_selected_changed_deleted_and_brought_back(panel: Labeller) -
     assert len(panel.value) == 1
 
 
+def test_undo_and_redo_can_be_pressed_while_they_do_something(panel: Labeller) -> None:
+    def pressable() -> tuple[bool, bool]:
+        return not panel._undo.disabled, not panel._redo.disabled
+
+    assert pressable() == (False, False)
+    draw(panel, (0.5, 0.2))
+    assert pressable() == (True, False)
+    panel._undo.click()
+    assert (len(panel.value), pressable()) == (0, (False, True))
+    panel._redo.click()
+    assert (len(panel.value), pressable()) == (1, (True, False))
+    panel._undo.click()
+    draw(panel, (0.5, 0.8))
+    assert pressable() == (True, False), "what is drawn anew cannot be made again"
+    draw(panel, (5.0, 5.0))
+    assert pressable() == (True, False), "what was refused is no change"
+
+
 def test_training_tells_what_is_missing_then_shows_a_map(panel: Labeller) -> None:
     draw(panel, (0.5, 0.2))
     panel.train()

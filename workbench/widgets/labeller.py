@@ -40,6 +40,8 @@ _LOOK = """<style>
 .wb-label .widget-html { margin: 0; height: auto; }
 .wb-form.wb-label .widget-inline-hbox { flex-direction: row; align-items: center; }
 .wb-label .wb-hint { font-size: 12px; line-height: 1.35; opacity: .75; }
+/* The still picture follows as an output of its own; beside a living map it hides. */
+.jp-OutputArea-child:has(.wb-label) + .jp-OutputArea-child:has(img) { display: none; }
 </style>"""
 
 
@@ -173,6 +175,8 @@ class Labeller:
             button.button_style = "primary" if entry == self._active else ""
             labels, pixels = counts[entry]
             number.value = f'<span class="wb-hint">{labels} · {pixels} px</span>'
+        self._undo.disabled = not self.value.can_undo
+        self._redo.disabled = not self.value.can_redo
         self._delete.disabled = self._selected is None
         self._about.value = f'<div class="wb-hint">{escape(_HINTS[self._tool.value])}</div>'
 
@@ -212,7 +216,7 @@ class Labeller:
         self._classes = {entry.name: self._class_row(entry.name) for entry in self.value.classes}
         rows = [widgets.HBox([_swatch(entry.color), *self._classes[entry.name]],
                              layout={"align_items": "center"}) for entry in self.value.classes]
-        undo, redo, self._delete = (
+        self._undo, self._redo, self._delete = (
             _button(text, icon, act) for text, icon, act in (
                 ("Undo", "undo", lambda _: self._do(self.value.undo)),
                 ("Redo", "repeat", lambda _: self._do(self.value.redo)),
@@ -225,7 +229,7 @@ class Labeller:
                                                                 "visibility": "hidden"})
         panel = widgets.VBox(
             [_heading("Tool"), self._tool, self._about, _heading("Class"), *rows,
-             widgets.HBox([undo, redo, self._delete]), _heading("Map"),
+             widgets.HBox([self._undo, self._redo, self._delete]), _heading("Map"),
              widgets.HBox([train, self._live]), self._bar, self._message, *self._views()],
             layout={"flex": "0 0 340px", "max_width": "100%"})
         chart = widgets.VBox([self._map.chart], layout={"flex": "1 1 420px", "min_width": "0"})

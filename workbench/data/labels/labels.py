@@ -132,6 +132,16 @@ class Labels:
         table.loc[number, "class"] = self._known(name)
         self._become(table)
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change since opening that `undo` takes back."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change that was taken back and that `redo` makes again."""
+        return bool(self._future)
+
     def undo(self) -> bool:
         """Take the last change back; return whether there was one since opening."""
         return self._step(self._past, self._future)
