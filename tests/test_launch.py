@@ -98,6 +98,8 @@ def test_what_can_be_refused_at_once_is_refused_by_the_call(split, recipe, tmp_p
         launch(recipe, here, root=root)
     with pytest.raises(RecipeError, match="device='tpu' is not available"):
         launch(recipe, split, root=root, device="tpu")
+    with pytest.raises(RecipeError, match="does not fit"):
+        launch(recipe.but(backbone="unet_encoder"), split, root=root)
     with pytest.raises(RunError, match="not a plain folder name"):
         launch(recipe, split, root=root, name="a/b")
     assert not root.exists()

@@ -5,8 +5,16 @@ import dataclasses
 import pytest
 
 from workbench.catalog import open_catalog
+from workbench.data import Dataset
 from workbench.data.statistics import NamedStatistics, band_statistics
-from workbench.errors import BandError, DataError, RecipeError, RunExistsError, SplitError
+from workbench.errors import (
+    BandError,
+    DataError,
+    RecipeError,
+    RunExistsError,
+    SplitError,
+    WeightsError,
+)
 from workbench.recipe import Recipe, SpectralIndex
 from workbench.runs import open_run
 from workbench.training import train
@@ -36,11 +44,13 @@ def test_a_part_without_labels_is_refused(split, recipe, tmp_path):
         (Recipe(backbone="unet_encoder", peft="lora"), RecipeError, "does not fit"),
         (Recipe(backbone="unet_encoder", peft="full", normalization="backbone"), RecipeError,
          "normalization"),
+        (Recipe(weights="nowhere.safetensors"), WeightsError, "No weight file at"),
     ],
 )  # fmt: skip
-def test_a_recipe_that_does_not_fit_is_refused_before_anything_is_written(
-    split, tmp_path, recipe, error, words
+def test_a_recipe_that_does_not_fit_is_refused_before_anything_is_read_or_written(
+    split, tmp_path, recipe, error, words, monkeypatch
 ):
+    monkeypatch.setattr(Dataset, "read", lambda self, chip: pytest.fail(f"{chip} was read"))
     with pytest.raises(error, match=words):
         train(recipe, split, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

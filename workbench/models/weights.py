@@ -39,6 +39,19 @@ def read_state(path: Path) -> State:
     return unwrap_state(read_file(path), str(path))
 
 
+def require_weight_file(path: Path) -> None:
+    """Refuse a path without a file.
+
+    Raises:
+        WeightsError: The file is missing; names those nearby.
+    """
+    if not path.is_file():
+        raise WeightsError(
+            f"No weight file at {path}{_nearby(path)}. Check the path; weights='hub' downloads the "
+            "published file and weights='random' starts from nothing."
+        )
+
+
 def read_file(path: Path) -> Any:
     """Return all that a weight file holds: its tensors and, in a checkpoint, what lies beside.
 
@@ -46,11 +59,7 @@ def read_file(path: Path) -> Any:
         WeightsError: The file is missing or truncated, or would run code.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise WeightsError(
-            f"No weight file at {path}{_nearby(path)}. Check the path; weights='hub' downloads the "
-            "published file and weights='random' starts from nothing."
-        )
+    require_weight_file(path)
     if path.name.endswith(".index.json"):
         return _read_shards(path)
     try:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from workbench.assembly.building import build_skeleton
 from workbench.data import Dataset, Split
 from workbench.data.audit import audit_split
 from workbench.data.sources import REOPENED
 from workbench.data.statistics import NamedStatistics
 from workbench.errors import SplitError
 from workbench.events import WarningRaised
+from workbench.models.weights import require_weight_file
+from workbench.recipe import Recipe
 
 _REMEDY = "Split again with other fractions or with fewer held-out regions: dataset.split(…)."
 
@@ -46,6 +50,24 @@ def check_split(split: Split) -> None:
         counts = [f"count_{number}" for number in range(split.dataset.num_classes)]
         if not part.chips[counts].to_numpy().sum():
             raise SplitError(f"The part {name!r} has no labelled pixel ({split!r}). {_REMEDY}")
+
+
+def require_buildable(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse a recipe that no model for the bands and classes of a dataset can be built from.
+
+    No weights and no pixels are read.
+
+    Raises:
+        RecipeError: The PEFT method does not fit the backbone, or a size is impossible.
+        BandError: A band that the recipe needs is not there.
+        WeightsError: There is no file with the weights.
+    """
+    if recipe.weights is not None and recipe.weights not in ("hub", "random"):
+        require_weight_file(Path(recipe.weights))
+    build_skeleton(
+        recipe, classes=dataset.num_classes, bands=dataset.bands,
+        image_size=dataset.info.chip_shape, num_frames=dataset.num_frames,
+    )  # fmt: skip
 
 
 def require_held_out(split: Split) -> None:

@@ -31,6 +31,7 @@ from workbench.training.precision import resolve_precision
 from workbench.training.preflight import (
     audited,
     check_split,
+    require_buildable,
     require_held_out,
     require_reopening,
 )
@@ -146,6 +147,7 @@ def _checked(recipe: AnyRecipe, split: Split, device: str | torch.device,
     require_metadata(recipe, split.dataset)
     require_frames(recipe, split.dataset.num_frames)
     if isinstance(recipe, Recipe):
+        require_buildable(recipe, split.dataset)
         class_weights(recipe, split.train)
         if recipe.normalization == "published":
             require_published(split.train.with_bands(recipe.bands or split.train.bands))
