@@ -124,6 +124,31 @@ def test_errors_are_one_paragraph_without_a_traceback(
     assert "Traceback" not in shown
 
 
+@pytest.mark.parametrize("verb", ["fit", "estimate", "study"])
+@pytest.mark.parametrize(("options", "message"), [
+    (("--epochs", "0"), "epochs=0 is below 1"),
+    (("--epochs", "0", "--baselines"), "epochs=0 is below 1"),
+    (("--peft", "lorra"), "Did you mean 'lora'"),
+    (("--peft-option", "rang=8"), "did you mean 'rank'"),
+    (("--set", "patiense=3"), "did you mean 'patience'"),
+])  # fmt: skip
+def test_a_wrong_recipe_is_refused_before_data_are_opened(verb, options, message, monkeypatch):
+    monkeypatch.setattr(wb, "load", lambda *_, **__: pytest.fail("data were opened"))
+    with pytest.raises(wb.errors.WorkbenchError, match=message):
+        run(verb, *options)
+
+
+def test_a_study_of_a_method_that_is_none_is_refused_before_data_are_opened(monkeypatch):
+    monkeypatch.setattr(wb, "load", lambda *_, **__: pytest.fail("data were opened"))
+    with pytest.raises(wb.errors.WorkbenchError, match="Did you mean 'lora'"):
+        run("study", "--methods", "full,lorra")
+
+
+def test_one_name_for_several_baselines_is_refused():
+    with pytest.raises(RecipeError, match="--name lora names one run, and --baselines trains"):
+        run("fit", "--baselines", "--name", "lora")
+
+
 def test_traceback_is_shown_on_request(monkeypatch):
     monkeypatch.setenv("WORKBENCH_DEBUG", "")
     monkeypatch.setattr(sys, "argv", ["workbench", "--traceback", "evaluate", "nowhere"])

@@ -370,5 +370,10 @@ def baselines(dataset: Described, **changes: Any) -> list[AnyRecipe]:
         if fits and set(index.bands) <= set(dataset.bands)
     ]
     tried = [index.but(threshold=value) for index in indices for value in (0.0, "tuned")]
+    return [*tried, scratch_unet(**changes)]
+
+
+def scratch_unet(**changes: Any) -> Recipe:
+    """Return the recipe of a U-Net that starts from nothing, the baseline that suits all data."""
     scratch = Recipe(backbone="unet_encoder", peft=FullFineTuning(), decoder="unet")
-    return [*tried, scratch.but(**changes)]
+    return scratch.but(**changes)

@@ -13,7 +13,7 @@ from workbench.errors import RecipeError
 
 if TYPE_CHECKING:
     from workbench.peft import Method
-    from workbench.recipe import AnyRecipe
+    from workbench.recipe import Recipe
 
 # Help and defaults come from the recipe's fields: see RecipeCommand.
 recipe_field = typer.Option(rich_help_panel="Recipe")
@@ -66,7 +66,7 @@ def _written(value: Any) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-def make_recipe(peft: str | None, options: list[str] | None, changes: dict[str, Any]) -> AnyRecipe:
+def make_recipe(peft: str | None, options: list[str] | None, changes: dict[str, Any]) -> Recipe:
     """Make the recipe; what was not given keeps the API's default."""
     from workbench.peft import METHODS
 

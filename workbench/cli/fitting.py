@@ -9,27 +9,8 @@ import typer
 
 import workbench as wb
 from workbench.cli._app import Device, Root, app, examples
-from workbench.cli._options import (
-    Bands,
-    Baselines,
-    ChipSize,
-    Classes,
-    Data,
-    Frames,
-    HoldOut,
-    Images,
-    Masks,
-    Number,
-    PeftOption,
-    Region,
-    Scale,
-    Set,
-    Whole,
-    Word,
-    make_recipes,
-    open_split,
-)
-from workbench.cli._recipe import RecipeCommand
+from workbench.cli._options import Choices, training_command
+from workbench.errors import RecipeError
 
 if TYPE_CHECKING:
     from workbench.runs import Run
@@ -57,25 +38,16 @@ def demo(
     run_demo(folder, real=real, device=device, **chosen)
 
 
-@app.command(
-    cls=RecipeCommand,
-    epilog=examples(
-        "workbench fit --hold-out bolivia --peft lora --peft-option rank=8 --epochs 10",
-        "workbench fit --hold-out bolivia --baselines",
-        "workbench fit --images scenes --masks labels --bands BLUE,GREEN,RED,NIR_NARROW "
-        "--scale 1e-4 --chip-size 128 --region '{region}_{number}' --hold-out spain",
-        "workbench fit --name lora --detach && workbench watch runs/lora",
-        "workbench fit --resume runs/lora",
-    ),
+@training_command(
+    "workbench fit --hold-out bolivia --peft lora --peft-option rank=8 --epochs 10",
+    "workbench fit --hold-out bolivia --baselines",
+    "workbench fit --images scenes --masks labels --bands BLUE,GREEN,RED,NIR_NARROW "
+    "--scale 1e-4 --chip-size 128 --region '{region}_{number}' --hold-out spain",
+    "workbench fit --name lora --detach && workbench watch runs/lora",
+    "workbench fit --resume runs/lora",
 )
 def fit(
-    data: Data = "simulated-floods", images: Images = None, masks: Masks = None,
-    bands: Bands = None, classes: Classes = None, region: Region = None, scale: Scale = 1.0,
-    chip_size: ChipSize = None, frames: Frames = 1, hold_out: HoldOut = None,
-    backbone: Word = None, peft: Word = None, peft_option: PeftOption = None, decoder: Word = None,
-    epochs: Whole = None, batch_size: Word = None, learning_rate: Number = None,
-    accumulate: Whole = None, precision: Word = None, loss: Word = None, schedule: Word = None,
-    seed: Whole = None, set_: Set = None, baselines: Baselines = False,
+    choices: Choices, *,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this run folder instead of a new run.")
     ] = None,
@@ -92,14 +64,16 @@ def fit(
     device: Device = "auto",
 ) -> None:
     """Fine-tune a backbone, or go on with a run; Ctrl-C stops after the step, with a checkpoint."""
-    given = dict(locals())
     if resume is not None:
         _say(wb.resume(resume, device=device, wait=not detach), detach)
         return
-    split = open_split(given)
+    if name is not None and choices.baselines:
+        raise RecipeError(f"--name {name} names one run, and --baselines trains several; leave "
+                          "--name away: each has a name of its own.")
+    split, recipes = choices.split_and_recipes()
     print(split)
     train = wb.launch if detach else wb.fit
-    for recipe in make_recipes(given, split):
+    for recipe in recipes:
         run = train(recipe, split, name=name, root=root, device=device,
                     watch_held_out=watch_held_out)
         _say(run, detach)

@@ -8,50 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import workbench as wb
-from workbench.cli._app import Device, app, examples
-from workbench.cli._options import (
-    Bands,
-    Baselines,
-    ChipSize,
-    Classes,
-    Data,
-    Frames,
-    HoldOut,
-    Images,
-    Masks,
-    Number,
-    PeftOption,
-    Region,
-    Scale,
-    Set,
-    Whole,
-    Word,
-    make_recipes,
-    open_split,
-)
-from workbench.cli._recipe import RecipeCommand
+from workbench.cli._app import Device
+from workbench.cli._options import Choices, training_command
 
 if TYPE_CHECKING:
     from workbench.recipe import AnyRecipe
 
 
-@app.command(
-    cls=RecipeCommand,
-    epilog=examples(
-        "workbench study --hold-out bolivia --methods lora,full,linear_probe --baselines --plan",
-        "workbench study --hold-out bolivia --methods lora,full,linear_probe --baselines",
-        "workbench study --leave-one-region-out --methods lora,full --seeds 5 --name floods",
-        "workbench compare studies/floods",
-    ),
+@training_command(
+    "workbench study --hold-out bolivia --methods lora,full,linear_probe --baselines --plan",
+    "workbench study --hold-out bolivia --methods lora,full,linear_probe --baselines",
+    "workbench study --leave-one-region-out --methods lora,full --seeds 5 --name floods",
+    "workbench compare studies/floods",
 )
 def study(
-    data: Data = "simulated-floods", images: Images = None, masks: Masks = None,
-    bands: Bands = None, classes: Classes = None, region: Region = None, scale: Scale = 1.0,
-    chip_size: ChipSize = None, frames: Frames = 1, hold_out: HoldOut = None,
-    backbone: Word = None, peft: Word = None, peft_option: PeftOption = None, decoder: Word = None,
-    epochs: Whole = None, batch_size: Word = None, learning_rate: Number = None,
-    accumulate: Whole = None, precision: Word = None, loss: Word = None, schedule: Word = None,
-    seed: Whole = None, set_: Set = None, baselines: Baselines = False,
+    choices: Choices, *,
     methods: Annotated[
         str | None, typer.Option(help="PEFT methods to compare, such as lora,full.")
     ] = None,
@@ -70,16 +41,14 @@ def study(
     device: Device = "auto",
 ) -> None:  # fmt: skip
     """Train methods on splits with seeds, resumable: the same command again goes on."""
-    given = dict(locals())
-    split = open_split(given)
-    (first,) = make_recipes({**given, "baselines": False}, split)
-    assert isinstance(first, wb.Recipe)
+    first = choices.recipe()
     kinds = [kind.strip() for kind in methods.split(",")] if methods else [first.peft.kind]
     recipes: dict[str, AnyRecipe] = {
         kind: first if kind == first.peft.kind else first.but(peft=kind) for kind in kinds
     }
-    if baselines:
-        recipes |= {recipe.name: recipe for recipe in make_recipes(given, split)}
+    split, also = choices.split_and_recipes()
+    if choices.baselines:
+        recipes |= {recipe.name: recipe for recipe in also}
     splits = split.leave_one_region_out() if leave_one_region_out else split
     found = wb.study(recipes, splits, seeds=seeds, learning_rates=learning_rates, name=name,
                      root=root, device=device, plan=plan)
