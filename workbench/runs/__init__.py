@@ -11,8 +11,9 @@ from workbench.runs.folder import (
     create_locked,
     refuse_existing,
 )
+from workbench.runs.history import History
 from workbench.runs.listing import RunList, list_runs
-from workbench.runs.run import History, Run, open_run
+from workbench.runs.run import Run, open_run
 
 __all__ = [
     "History", "OUTPUT", "Run", "RunList", "complete", "create", "create_imported",

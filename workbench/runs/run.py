@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-
-import pandas as pd
+from typing import Any
 
 from workbench.data import ClassInfo, DatasetInfo, Split
 from workbench.errors import RunError
@@ -15,7 +13,6 @@ from workbench.events import (
     EpochDone,
     Event,
     RunFailed,
-    RunFinished,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -26,25 +23,18 @@ from workbench.recipe import AnyRecipe, recipe_from_json
 from workbench.reprs import html_card, readable_bytes, readable_count, readable_duration
 from workbench.runs import checkpoints, control
 from workbench.runs import folder as layout
+from workbench.runs.history import History, history, last, peak_memory
 from workbench.runs.journal import EVENTS, JournalReader, replay
 from workbench.runs.lock import journal_size_at_start
 from workbench.runs.preview import Preview, read_preview
 from workbench.storage import read_json
 
-E = TypeVar("E", bound=Event)
 _STATES = {"run_finished": "finished", "run_stopped": "stopped", "run_failed": "failed",
            "run_imported": "finished"}  # fmt: skip
 
 
 # The states in which a process trains, or is about to.
 LIVE = ("starting", "running", "paused")
-
-
-class History(NamedTuple):
-    """What the events say, as tables: one row a step, one row an epoch."""
-
-    steps: pd.DataFrame
-    epochs: pd.DataFrame
 
 
 class Run:
@@ -215,10 +205,7 @@ class Run:
         `val_miou/<region>` for each training region, and `held_out_miou/<region>` where held-out
         regions were watched.
         """
-        events = self.events()
-        steps = [vars(event) for event in events if isinstance(event, StepDone)]
-        epochs = [_flat(vars(event)) for event in events if isinstance(event, EpochDone)]
-        return History(pd.DataFrame(steps), pd.DataFrame(epochs))
+        return history(self.events())
 
     def preview(self) -> Preview | None:
         """Return a few validation chips as the newest epoch predicts them, None before it."""
@@ -242,13 +229,13 @@ class Run:
     def facts(self) -> dict[str, str]:
         """Return what is worth knowing about the run, ready to be shown."""
         events = self.events()
-        started = _last(events, RunStarted)
-        epoch = _last(events, EpochDone)
+        started = last(events, RunStarted)
+        epoch = last(events, EpochDone)
         facts = {"state": self._state_in_words(events)}
         if started:
             done = epoch.epoch + 1 if epoch else 0
             facts["epochs"] = f"{done} of {started.epochs}"
-        if best := _last([event for event in events if getattr(event, "best", False)], EpochDone):
+        if best := last([event for event in events if getattr(event, "best", False)], EpochDone):
             facts["validation mIoU"] = percent(best.val_miou)
         scores = self.scores()
         for part, shown in (("test", "mIoU in region"), ("held_out", "mIoU held out")):
@@ -261,7 +248,7 @@ class Run:
             )
         if self.watched_held_out:
             facts["held-out regions"] = "watched while it trained"
-        peak = _peak(events)
+        peak = peak_memory(events)
         on = " on the device" if peak and peak[1] == "device" else ""
         facts["peak memory"] = f"{readable_bytes(peak[0])}{on}" if peak else "–"
         facts["time"] = readable_duration(self.duration_s())
@@ -278,15 +265,15 @@ class Run:
 
         None before the first step.
         """
-        return _peak(self.events())
+        return peak_memory(self.events())
 
     def _state_in_words(self, events: list[Event]) -> str:
         state = self.state
-        if state == "failed" and (failed := _last(events, RunFailed)):
+        if state == "failed" and (failed := last(events, RunFailed)):
             return f"failed: {failed.error}"
         if state == "killed" and (words := self.last_words()):
             return f"killed: {words}"
-        step = _last(events, StepDone)
+        step = last(events, StepDone)
         if state == "running" and step and step.eta_s is not None:
             return f"running, {readable_duration(step.eta_s)} left"
         return state
@@ -324,39 +311,7 @@ def percent(score: float | None) -> str:
     return "–" if score is None else f"{100 * score:.1f} %"
 
 
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Give each region's score an entry of its own, `val_miou/<region>`."""
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            name = key.removesuffix("_by_region")
-            flat |= {f"{name}/{region}": score for region, score in value.items()}
-        else:
-            flat[key] = value
-    return flat
-
-
 def short(path: Path) -> str:
     """Return a path as seen from the working directory, where it lies below it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _last(events: list[Event], kind: type[E]) -> E | None:
-    return next((event for event in reversed(events) if isinstance(event, kind)), None)
-
-
-def _peak(events: list[Event]) -> tuple[int, str] | None:
-    steps = [event for event in events if isinstance(event, (StepDone, RunFinished))]
-    device = [size for event in steps if (size := _peaks(event)[1]) is not None]
-    host = [_peaks(event)[0] for event in steps]
-    if device:
-        return max(device), "device"
-    return (max(host), "host") if host else None
-
-
-def _peaks(event: Event) -> tuple[int, int | None]:
-    if isinstance(event, RunFinished):
-        return event.peak_host_rss_bytes, event.peak_device_bytes
-    assert isinstance(event, StepDone)
-    return event.host_rss_bytes, event.device_peak_bytes

@@ -1,11 +1,11 @@
-"""Recipes: everything a run needs but the data, as frozen options that survive JSON."""
+"""Recipe: a training as frozen options that survive JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -252,128 +252,3 @@ class Recipe(Options):
             patience, factor = given.pop("lr_patience"), given.pop("lr_factor")
             given["schedule"] = Plateau(patience=patience, factor=factor)
         return Recipe(**given)
-
-
-IndexName = Literal["ndwi", "mndwi"]
-NearInfrared = Literal["NIR_BROAD", "NIR_NARROW"]
-
-
-class SpectralIndex(Options):
-    """A water index with a threshold: the baseline without any learning.
-
-    NDWI = (green - near infrared) / (green + near infrared), McFeeters 1996;
-    MNDWI = (green - short-wave infrared) / (green + short-wave infrared), Xu 2006.
-    """
-
-    kind: ClassVar[str] = "spectral_index"
-
-    index: IndexName = Field(default="ndwi", description="Which index.")
-    threshold: float | Literal["tuned"] = Field(
-        default=0.0,
-        description="Water is above it, -1 to 1; 'tuned' chooses it on the training part.",
-    )
-
-    nir: NearInfrared = Field(
-        default="NIR_NARROW",
-        description="Near infrared of NDWI; NIR_BROAD, the finer one of Sentinel-2, where the data "
-        "have it.",
-    )
-
-    @field_validator("threshold", mode="before")
-    @classmethod
-    def _number_or_tuned(cls, threshold: Any) -> Any:
-        number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
-        if threshold != "tuned" and not (number and -1 <= threshold <= 1):
-            raise ValueError(f"threshold={threshold!r} is neither within -1 and 1 nor 'tuned'")
-        return threshold
-
-    @property
-    def bands(self) -> tuple[str, str]:
-        """The two bands it needs."""
-        return ("GREEN", "SWIR_1" if self.index == "mndwi" else self.nir)
-
-    @property
-    def seed(self) -> int:
-        """Nothing is random: always 0."""
-        return 0
-
-    @property
-    def name(self) -> str:
-        """A short name for folders and tables, such as `ndwi-tuned`."""
-        shown = self.threshold if self.threshold == "tuned" else f"{self.threshold:g}"
-        return f"{self.index}-{shown}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data."""
-        given = self.model_dump(mode="json")
-        return {"kind": self.kind, "given": given, "resolved": {"bands": list(self.bands)}}
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> SpectralIndex:
-        """Return the recipe that `to_json` wrote."""
-        return SpectralIndex(**data["given"])
-
-
-AnyRecipe = Recipe | SpectralIndex
-
-
-def require_recipe(given: object) -> None:
-    """Refuse what is no recipe.
-
-    Raises:
-        RecipeError: It is something else.
-    """
-    if not isinstance(given, AnyRecipe):
-        raise RecipeError(f"{given!r:.80} is a {type(given).__name__}, not a recipe. The recipe "
-                          "comes first, then the split: wb.fit(wb.Recipe(peft='lora'), split).")
-
-
-def recipe_from_json(data: Mapping[str, Any]) -> AnyRecipe:
-    """Return the recipe of either kind that `to_json` wrote."""
-    kinds: dict[str, type[Recipe] | type[SpectralIndex]] = {
-        cls.kind: cls for cls in (Recipe, SpectralIndex)
-    }
-    kind = data.get("kind") if isinstance(data, Mapping) else None
-    if kind not in kinds or not isinstance(data.get("given"), Mapping):
-        raise RecipeError(
-            f"This is not a recipe: its kind is {kind!r}, expected one of {', '.join(kinds)}."
-        )
-    return kinds[kind].from_json(data)
-
-
-class Described(Protocol):
-    """What `baselines` has to know of a dataset."""
-
-    @property
-    def bands(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def classes(self) -> Sequence[Any]: ...  # noqa: D102
-    @property
-    def num_frames(self) -> int: ...  # noqa: D102
-
-
-def baselines(dataset: Described, **changes: Any) -> list[AnyRecipe]:
-    """Return the recipes to beat on a dataset: water indices that it fits, and a scratch U-Net.
-
-    Of several dates an index cannot tell which one it should look at; the U-Net takes all.
-
-    Args:
-        dataset: Says which bands, classes and dates there are.
-        **changes: Fields of the U-Net's recipe, such as `epochs`.
-    """
-    water = any("water" in entry.name.lower() for entry in dataset.classes)
-    fits = water and len(dataset.classes) == 2 and dataset.num_frames == 1
-    nir: NearInfrared = "NIR_BROAD" if "NIR_BROAD" in dataset.bands else "NIR_NARROW"
-    indices = [
-        index
-        for index in (SpectralIndex(nir=nir), SpectralIndex(index="mndwi"))
-        if fits and set(index.bands) <= set(dataset.bands)
-    ]
-    tried = [index.but(threshold=value) for index in indices for value in (0.0, "tuned")]
-    return [*tried, scratch_unet(**changes)]
-
-
-def scratch_unet(**changes: Any) -> Recipe:
-    """Return the recipe of a U-Net that starts from nothing, the baseline that suits all data."""
-    scratch = Recipe(backbone="unet_encoder", peft=FullFineTuning(), decoder="unet")
-    return scratch.but(**changes)
