@@ -25,7 +25,13 @@ from workbench.events import (
     StepDone,
     WarningRaised,
 )
-from workbench.reprs import readable_bytes, readable_count, readable_duration, readable_loss
+from workbench.reprs import (
+    readable_bytes,
+    readable_count,
+    readable_duration,
+    readable_loss,
+    readable_percent,
+)
 
 _BAR_WIDTH = 24  # with the words beside it, it fits 80 columns
 
@@ -155,7 +161,7 @@ class TerminalView:
             yield "loss", f"training {readable_loss(step.loss)}{validation}"
         if epoch and epoch.val_miou is not None:
             chosen = f" · best in epoch {best.epoch + 1}" if best else ""
-            yield "val mIoU", f"{100 * epoch.val_miou:.1f} %{chosen}"
+            yield "val mIoU", f"{readable_percent(epoch.val_miou)}{chosen}"
             if regions := _by_region(epoch.val_miou_by_region):
                 yield "by region", regions
         if epoch and (watched := _by_region(epoch.held_out_miou_by_region)):
@@ -166,7 +172,7 @@ class TerminalView:
 
 
 def _score(words: str, score: float | None) -> str:
-    return "" if score is None else f"{words} {100 * score:.1f} %"
+    return "" if score is None else f"{words} {readable_percent(score)}"
 
 
 def _by_region(scores: dict[str, float | None]) -> str:

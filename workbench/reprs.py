@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 
 # currentColor and translucent borders read well in light and dark themes alike.
 _TABLE = "border-collapse:collapse;font-size:13px;margin:4px 0"
@@ -33,12 +33,6 @@ def html_card(title: str, facts: Mapping[str, object] = {}, *, notes: Iterable[s
 def html_notes(notes: Iterable[str]) -> str:
     """Return small lines below each other; every one is escaped."""
     return "".join(f'<div style="{_NOTE}">{escape(note)}</div>' for note in notes)
-
-
-def html_image(png: bytes, alt: str) -> str:
-    """Return an `<img>` with the picture inside it."""
-    data = base64.b64encode(png).decode("ascii")
-    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}" style="max-width:100%">'
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -79,6 +73,17 @@ def readable_loss(loss: float | None) -> str:
     if loss is None:
         return "–"
     return f"{loss:.3f}" if abs(loss) < 1000 else f"{loss:.1e}"
+
+
+def readable_percent(share: float | None) -> str:
+    """Return a share or score in 0..1 as people read it: `83.1 %`; `–` where there is none."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def readable_path(path: Path) -> str:
+    """Return a path as seen from the working directory, where it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def readable_count(count: int) -> str:

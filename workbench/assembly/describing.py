@@ -18,7 +18,13 @@ from workbench.errors import RecipeError
 from workbench.models.loading import find_facts
 from workbench.peft import LinearProbe, Site
 from workbench.recipe import AnyRecipe, Recipe, SpectralIndex
-from workbench.reprs import html_card, readable_bytes, readable_count, text_table
+from workbench.reprs import (
+    html_card,
+    readable_bytes,
+    readable_count,
+    readable_percent,
+    text_table,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Diagram:
 
     def summary(self) -> str:
         """Return the sizes in one line."""
-        share = f" ({100 * self.trainable / self.total:.1f} %)" if self.total else ""
+        share = f" ({readable_percent(self.trainable / self.total)})" if self.total else ""
         return (
             f"trains {readable_count(self.trainable)} of {readable_count(self.total)} parameters"
             f"{share} · adapter {readable_bytes(self.adapter_bytes)} on disk, with decoder "

@@ -28,7 +28,7 @@ from workbench.reporting.page import (
     photo_address,
     png_address,
 )
-from workbench.reprs import readable_bytes, readable_duration
+from workbench.reprs import readable_bytes, readable_duration, readable_percent
 from workbench.runs import Run
 
 NARROW = 3.9  # inches; on a phone 9-point text then stays readable
@@ -185,7 +185,7 @@ def _scene(results: Results) -> SceneView:
     return SceneView(
         intro=f"{words.scene}, predicted with LoRA in overlapping windows and written as a Cloud "
               f"Optimized GeoTIFF on the scene's own grid: {WATER}.",
-        caption=words.scene_caution.format(score=f"{100 * score:.1f} %"),
+        caption=words.scene_caution.format(score=readable_percent(score)),
         before=photo_address(before), after=png_address(after),
         # A tall scene is not to fill more than a screen.
         width_px=round(720 * min(1, before.shape[1] / before.shape[0])),

@@ -32,7 +32,6 @@ _MARGIN = 0.02
 # In pixels: a centre on the border of two polygons is in one of them, never in both.
 _OFF_BORDERS = 1e-4, 2e-4
 
-Inside = npt.NDArray[np.bool_]
 Areas = Mapping[str, shapely.Geometry]
 # Opened where a border crosses a chip, and only then.
 Data = Callable[[], Dataset]

@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 
 from workbench.evaluation.comparison import Comparison
 from workbench.evaluation.tables import PARTS
+from workbench.reprs import readable_percent
 
 # Both read with any colour vision, and their ends in light and dark themes alike.
 _SCORES, _DIFFERENCES = "cividis", "PuOr"
@@ -75,7 +76,7 @@ def _held_out_last(rows: pd.DataFrame) -> list[dict]:
 def _score(row: dict) -> str:
     interval = "" if math.isnan(row["low"]) \
         else f" [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-    return f"mIoU {100 * row['miou']:.1f} %{interval} · {row['chips']} chips"
+    return f"mIoU {readable_percent(row['miou'])}{interval} · {row['chips']} chips"
 
 
 def _difference(row: dict) -> str:

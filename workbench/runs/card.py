@@ -6,9 +6,10 @@ from typing import Any
 
 from workbench.peft import Tuner
 from workbench.recipe import Recipe
+from workbench.reprs import readable_percent
 from workbench.runs import folder as layout
 from workbench.runs.checkpoints import CHECKPOINTS
-from workbench.runs.run import Run, percent
+from workbench.runs.run import Run
 from workbench.storage import read_json, write_text
 
 CARD = "card.md"
@@ -81,11 +82,11 @@ def _scores(scores: dict[str, Any]) -> list[str]:
         said, name = scores.get(part, {}), part.replace("_", " ")
         if said.get("low") is not None:
             lines.append(
-                f"{name}: mIoU between {percent(said['low'])} and {percent(said['high'])} (95 % "
-                f"interval over {said['clusters']} clusters)"
+                f"{name}: mIoU between {readable_percent(said['low'])} and "
+                f"{readable_percent(said['high'])} (95 % interval over {said['clusters']} clusters)"
             )
         elif said:
             lines.append(f"{name}: no interval, {said['why']}")
-        lines += [f"{name}, {region}: mIoU {percent(miou)}"
+        lines += [f"{name}, {region}: mIoU {readable_percent(miou)}"
                   for region, miou in said.get("regions", {}).items()]
     return lines

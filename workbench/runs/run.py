@@ -20,7 +20,14 @@ from workbench.events import (
     WarningRaised,
 )
 from workbench.recipe import AnyRecipe, recipe_from_json
-from workbench.reprs import html_card, readable_bytes, readable_count, readable_duration
+from workbench.reprs import (
+    html_card,
+    readable_bytes,
+    readable_count,
+    readable_duration,
+    readable_path,
+    readable_percent,
+)
 from workbench.runs import checkpoints, control
 from workbench.runs import folder as layout
 from workbench.runs.history import History, history, last, peak_memory
@@ -236,11 +243,11 @@ class Run:
             done = epoch.epoch + 1 if epoch else 0
             facts["epochs"] = f"{done} of {started.epochs}"
         if best := last([event for event in events if getattr(event, "best", False)], EpochDone):
-            facts["validation mIoU"] = percent(best.val_miou)
+            facts["validation mIoU"] = readable_percent(best.val_miou)
         scores = self.scores()
         for part, shown in (("test", "mIoU in region"), ("held_out", "mIoU held out")):
             if part in scores:
-                facts[shown] = percent(scores[part].get("miou"))
+                facts[shown] = readable_percent(scores[part].get("miou"))
         if started:
             facts["trainable parameters"] = (
                 f"{readable_count(started.trainable_parameters)} of "
@@ -252,7 +259,7 @@ class Run:
         on = " on the device" if peak and peak[1] == "device" else ""
         facts["peak memory"] = f"{readable_bytes(peak[0])}{on}" if peak else "–"
         facts["time"] = readable_duration(self.duration_s())
-        facts["folder"] = short(self.folder)
+        facts["folder"] = readable_path(self.folder)
         return facts
 
     def duration_s(self) -> float | None:
@@ -304,14 +311,3 @@ def open_run(folder: str | Path) -> Run:
             "that wb.fit made, such as runs/<name>."
         )
     return Run(path)
-
-
-def percent(score: float | None) -> str:
-    """Return a score in 0..1 as people read it: `83.1 %`; `–` where there is none."""
-    return "–" if score is None else f"{100 * score:.1f} %"
-
-
-def short(path: Path) -> str:
-    """Return a path as seen from the working directory, where it lies below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

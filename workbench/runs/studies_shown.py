@@ -13,10 +13,11 @@ from workbench.reprs import (
     html_table,
     readable_bytes,
     readable_duration,
+    readable_path,
     text_table,
 )
 from workbench.runs.cells import Cell
-from workbench.runs.run import LIVE, short
+from workbench.runs.run import LIVE
 
 if TYPE_CHECKING:
     from workbench.runs.studies import Study
@@ -142,7 +143,7 @@ def _notes(study: Study) -> list[str]:
         notes += [f"… and {more} more that failed"] if more > 0 else []
     if failures:
         notes.append("What failed stopped nothing else; the same wb.study(…) tries it again.")
-    notes.append(f"folder: {short(study.folder)}")
+    notes.append(f"folder: {readable_path(study.folder)}")
     return notes
 
 

@@ -25,10 +25,16 @@ from workbench.events import (
     StepDone,
     WarningRaised,
 )
-from workbench.reprs import readable_bytes, readable_count, readable_duration, readable_loss
+from workbench.reprs import (
+    readable_bytes,
+    readable_count,
+    readable_duration,
+    readable_loss,
+    readable_percent,
+)
 from workbench.runs import Run, control
 from workbench.runs.failures import cause, goes_on
-from workbench.runs.run import LIVE, percent
+from workbench.runs.run import LIVE
 from workbench.widgets.thinning import Thinned
 
 # Lines of the log that are kept, and how long one may be: a warning may quote half a dataset.
@@ -170,7 +176,7 @@ class Follower:
         """Return what is worth a number of its own: label, value, note, and a share of a bar."""
         step, best = self._step, max(self._scores(), default=None)
         facts = [_fact("training loss", readable_loss(step.loss if step else None)),
-                 _fact("best validation mIoU", percent(best)),
+                 _fact("best validation mIoU", readable_percent(best)),
                  _fact("learning rate", f"{step.lr:.1e}" if step else "–"),
                  _fact("speed", f"{step.samples_per_s:.1f} chips/s" if step else "–")]
         if step and step.device_memory_bytes is not None:
@@ -206,7 +212,7 @@ class Follower:
             scores = self._run.scores()
         except (WorkbenchError, OSError) as error:
             return f"; its scores cannot be read: {error}"
-        said = [f"; {words} mIoU {percent(scores[part].get('miou'))}"
+        said = [f"; {words} mIoU {readable_percent(scores[part].get('miou'))}"
                 for part, words in (("test", "test"), ("held_out", "held-out")) if part in scores]
         return "".join(said)
 
