@@ -25,10 +25,6 @@ def test_an_unknown_band_names_the_nearest():
         canonical("grene")
 
 
-def test_an_unknown_band_passes_in_upper_case_only_when_allowed():
-    assert canonical("ndvi", allow_unknown=True) == "NDVI"
-
-
 def test_a_band_named_twice_is_refused():
     with pytest.raises(BandError, match="names BLUE more than once"):
         canonical_all(["B2", "RED", "blue"])

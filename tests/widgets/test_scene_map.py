@@ -15,7 +15,7 @@ from workbench.errors import DataError, UnknownNameError
 from workbench.prediction.cog import to_cog
 from workbench.prediction.viewing import scene_view
 from workbench.widgets.comparing.painting import corners
-from workbench.widgets.comparing.pair import NOTHING
+from workbench.widgets.overlays import NOTHING
 from workbench.widgets.scene_map import SceneLook, scene_map
 
 

@@ -57,20 +57,17 @@ def find(name: str) -> str | None:
     return _BY_ALIAS.get(key) or _BY_ALIAS.get(key.replace("_", ""))
 
 
-def canonical(name: str, *, allow_unknown: bool = False) -> str:
+def canonical(name: str) -> str:
     """Return the canonical name of a band: `B8A`, `b08a` and `nir_narrow` are `NIR_NARROW`.
 
     Args:
         name: Canonical name or alias, any case. Numbers are Sentinel-2's.
-        allow_unknown: Let a name that is not known through, in upper case.
 
     Raises:
         BandError: The name is not known; the message names the nearest one.
     """
     if found := find(name):
         return found
-    if allow_unknown:
-        return str(name).strip().upper()
     near = difflib.get_close_matches(str(name).lower(), _BY_ALIAS, n=1, cutoff=0.5)
     hint = f" Did you mean {_BY_ALIAS[near[0]]!r}?" if near else ""
     raise BandError(

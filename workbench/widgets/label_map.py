@@ -48,10 +48,8 @@ class LabelMap:
         self._pictures = pictures(labels.imagery, _PICTURE_SIDE)
         first = self._picture(next(iter(self._pictures)))
         self._image = layer(first, name="image", pane=_IMAGE)
-        self._map = ipyleaflet.ImageOverlay(url=NOTHING, bounds=first.bounds, name="map", pane=_MAP,
-                                            opacity=0.6)
-        self._doubt = ipyleaflet.ImageOverlay(url=NOTHING, bounds=first.bounds, name="uncertainty",
-                                              pane=_DOUBT, opacity=0.0)
+        self._map = layer(NOTHING, name="map", pane=_MAP, opacity=0.6)
+        self._doubt = layer(NOTHING, name="uncertainty", pane=_DOUBT, opacity=0.0)
         self._shapes = ipyleaflet.GeoJSON(data=_collection([]), name="labels",
                                           style_callback=self._style,
                                           hover_style={"fillOpacity": 0.55},

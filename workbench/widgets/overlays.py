@@ -11,8 +11,9 @@ from workbench.plots.webmap import Overlay
 PIXELATED = ('<style>img.leaflet-image-layer[src^="data:image/png"] '
              "{ image-rendering: pixelated; }</style>")
 
-# A transparent pixel: for no address at all browsers draw a broken image.
-NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
+# A transparent pixel: for no address at all browsers ask for the page itself.
+NOTHING = Overlay("data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==",
+                  ((0.0, 0.0), (1e-6, 1e-6)))
 
 
 def layer(overlay: Overlay, *, name: str, pane: str | None = None,

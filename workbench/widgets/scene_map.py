@@ -25,11 +25,11 @@ from workbench.widgets.basemap import on_screen
 from workbench.widgets.comparing.base import MapPanel
 from workbench.widgets.comparing.controls import Sides, Status, code_button
 from workbench.widgets.comparing.painting import all_corners, legend
-from workbench.widgets.comparing.pair import NOTHING, SIDES, Pair
+from workbench.widgets.comparing.pair import SIDES, Pair
 from workbench.widgets.comparing.panel import STYLE
 from workbench.widgets.comparing.pixel import view_pixel_html
 from workbench.widgets.comparing.worker import Worker
-from workbench.widgets.overlays import PIXELATED
+from workbench.widgets.overlays import NOTHING, PIXELATED
 from workbench.widgets.resizing import Resizing
 
 # A map that is dragged says where it is many times a second; it is painted once it rests.

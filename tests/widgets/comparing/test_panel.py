@@ -17,7 +17,7 @@ from workbench.errors import DataError, RunError, UnknownNameError
 from workbench.evaluation import compare
 from workbench.widgets.comparing import View, compare_map
 from workbench.widgets.comparing.painting import corners
-from workbench.widgets.comparing.pair import NOTHING
+from workbench.widgets.overlays import NOTHING
 
 
 @pytest.fixture

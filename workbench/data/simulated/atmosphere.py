@@ -30,14 +30,14 @@ class Sun:
     azimuth_deg: float
 
 
-def sun_at(date: str, latitude: float, *, hour: float = 10.5) -> Sun:
-    """Place the sun at local solar time, 10:30 by default as for Landsat and Sentinel-2.
+def sun_at(date: str, latitude: float) -> Sun:
+    """Place the sun at 10:30 local solar time, when Landsat and Sentinel-2 pass.
 
     Source: declination after Cooper (1969), doi:10.1016/0038-092X(69)90047-4.
     """
     day = datetime.date.fromisoformat(date).timetuple().tm_yday
     declination = np.deg2rad(23.45 * np.sin(np.deg2rad(360 * (284 + day) / 365)))
-    angle = np.deg2rad(15 * (hour - 12))
+    angle = np.deg2rad(15 * (10.5 - 12))
     lat = np.deg2rad(latitude)
     sine = np.sin(lat) * np.sin(declination) + np.cos(lat) * np.cos(declination) * np.cos(angle)
     east = -np.cos(declination) * np.sin(angle)

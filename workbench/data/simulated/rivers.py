@@ -25,9 +25,9 @@ class Curve:
     width_px: np.ndarray
     angle: float
 
-    def fraction(self, widen: float = 1.0) -> np.ndarray:
+    def fraction(self) -> np.ndarray:
         """Share of each pixel covered by the river, 0..1; antialiased across its banks."""
-        return np.clip(self.width_px * (0.5 * widen) - self.distance_px + 0.5, 0.0, 1.0)
+        return np.clip(self.width_px * 0.5 - self.distance_px + 0.5, 0.0, 1.0)
 
 
 def _walk(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -77,9 +77,9 @@ def corners(ground: xr.Dataset, rows: tuple[int, int], columns: tuple[int, int])
     return outline(rows, columns, (grid.height, grid.width), grid.transform, grid.crs)
 
 
-def around(places: Corners, air: float = 0.02) -> Bounds:
-    """Return the box round corners, with a share of its size as air on each side."""
+def around(places: Corners) -> Bounds:
+    """Return the box round corners, with a fiftieth of its size as air on each side."""
     lats, lons = zip(*places, strict=True)
-    high, wide = air * (max(lats) - min(lats)), air * (max(lons) - min(lons))
+    high, wide = 0.02 * (max(lats) - min(lats)), 0.02 * (max(lons) - min(lons))
     return (min(lons) - wide, max(min(lats) - high, -90.0), max(lons) + wide,
             min(max(lats) + high, 90.0))

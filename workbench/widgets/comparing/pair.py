@@ -10,15 +10,12 @@ import ipywidgets as widgets
 
 from workbench.plots.webmap import Overlay
 from workbench.widgets.basemap import Bounds, fit, new_map
-from workbench.widgets.overlays import layer
+from workbench.widgets.overlays import NOTHING, layer
 
 SIDES = ("left", "right")
 # A swipe clips panes, so each picture needs one of its own; the classes lie over the image.
 PANES = {"wb-left": 350, "wb-left-classes": 351, "wb-right": 352, "wb-right-classes": 353}
 HEIGHT = "400px"
-# One pixel that nobody sees: an empty address would make the browser ask for the page itself.
-NOTHING = Overlay("data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==",
-                  ((0.0, 0.0), (1e-6, 1e-6)))
 _CHOSEN = "#d5006d"
 _FRAME = {"color": "#ffffff", "weight": 1, "fill": False, "dash_array": "6 5", "opacity": 0.9}
 

@@ -31,12 +31,12 @@ from workbench.widgets.comparing.painting import (
     chip_corners,
     corners,
 )
-from workbench.widgets.comparing.pair import NOTHING, SIDES, Pair
+from workbench.widgets.comparing.pair import SIDES, Pair
 from workbench.widgets.comparing.pixel import find_pixel, pixel_html
 from workbench.widgets.comparing.strips import Strips
 from workbench.widgets.comparing.view import View, checked, code, first_view, worst_chip
 from workbench.widgets.comparing.worker import Job, Worker
-from workbench.widgets.overlays import PIXELATED
+from workbench.widgets.overlays import NOTHING, PIXELATED
 from workbench.widgets.resizing import Resizing
 from workbench.widgets.telling import telling
 
