@@ -185,7 +185,7 @@ def _scene(results: Results) -> SceneView:
     return SceneView(
         intro=f"{words.scene}, predicted with LoRA in overlapping windows and written as a Cloud "
               f"Optimized GeoTIFF on the scene's own grid: {WATER}.",
-        caption=words.scene_caution.format(score=readable_percent(score)),
+        caption=words.scene_caution.format(score=readable_percent(float(score))),
         before=photo_address(before), after=png_address(after),
         # A tall scene is not to fill more than a screen.
         width_px=round(720 * min(1, before.shape[1] / before.shape[0])),

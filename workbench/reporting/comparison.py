@@ -155,7 +155,7 @@ def _grounds(atlas: Atlas, chips: Sequence[str],
         grounds.append(Ground(
             chip, anchor(str(row["region"])), display_name(str(row["region"])),
             bool(row["part"] == "held_out"), " · ".join(filter(None, facts)),
-            [(run, readable_percent(row[f'wrong {run}'])) for run in runs],
+            [(run, readable_percent(float(row[f'wrong {run}']))) for run in runs],
             {shown.name: shown.address() for shown in layers},
             round(100 * length / metres, 2),
             f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"))
