@@ -19,7 +19,7 @@ from workbench.plots.map import ground_width, round_length
 from workbench.prediction.grid import array_grid
 from workbench.reporting.page import Entry, Figure, figure, write_page
 from workbench.reporting.regions import RegionMap, anchor, region_map
-from workbench.reprs import readable_count, readable_percent
+from workbench.reprs import readable_count
 
 # Runs whose layers are on the page; with more it would be long in loading.
 _MOST_RUNS = 6
@@ -155,7 +155,7 @@ def _grounds(atlas: Atlas, chips: Sequence[str],
         grounds.append(Ground(
             chip, anchor(str(row["region"])), display_name(str(row["region"])),
             bool(row["part"] == "held_out"), " · ".join(filter(None, facts)),
-            [(run, readable_percent(float(row[f'wrong {run}']))) for run in runs],
+            [(run, f"{100 * row[f'wrong {run}']:.1f} %") for run in runs],
             {shown.name: shown.address() for shown in layers},
             round(100 * length / metres, 2),
             f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"))
