@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 import threading
 import time
 
+import psutil
 import pytest
+import torch
 
 from tests.training.conftest import same, tensors, without_clocks
 from workbench.events import EpochDone, RunPaused, RunUnpaused, StepDone
@@ -62,6 +65,20 @@ def test_a_pause_takes_effect_after_the_step_and_changes_nothing(
     assert run.state == "finished"
     assert without_clocks(run.events()) == without_clocks(whole.events())
     assert same(tensors(run.checkpoint("last")), tensors(whole.checkpoint("last")))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heap is not glibc's")
+def test_a_paused_run_leaves_its_free_memory_to_others(split, recipe, tmp_path):
+    process, size = psutil.Process(), 256 * 2**20
+    for event in train(recipe, split, tmp_path / "run"):
+        if isinstance(event, StepDone) and event.step == 2:
+            before = process.memory_info().rss
+            torch.ones(size // 4)
+            assert process.memory_info().rss - before > size / 2, "kept for the next step"
+            open_run(tmp_path / "run").pause()
+        if isinstance(event, RunPaused):
+            assert process.memory_info().rss - before < size / 2
+            requests.request(tmp_path / "run", "stop")
 
 
 def test_time_paused_counts_in_no_duration_and_no_speed(split, recipe, tmp_path):

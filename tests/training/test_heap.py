@@ -8,7 +8,7 @@ import psutil
 import pytest
 import torch
 
-from workbench.training.heap import kept_heap
+from workbench.training.heap import give_back, kept_heap
 
 SIZE = 256 * 2**20
 
@@ -42,6 +42,14 @@ def test_of_blocks_that_overlap_the_last_one_gives_back() -> None:
     assert held_after_freeing() > SIZE / 2, "the other one is still under way"
     other.__exit__(None, None, None)
     assert resident() - before < SIZE / 2
+
+
+def test_free_memory_is_given_back_on_request() -> None:
+    before = resident()
+    with kept_heap():
+        held_after_freeing()
+        give_back(torch.device("cpu"))
+        assert resident() - before < SIZE / 2
 
 
 def test_where_there_is_no_glibc_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:

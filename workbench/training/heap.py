@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from functools import cache
 
+import torch
+
 # Of glibc's malloc.h; sizes in bytes are C's int.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _ALL = 2**31 - 1
@@ -38,6 +40,14 @@ def kept_heap() -> Iterator[None]:
         yield
     finally:
         _leave(libc)
+
+
+def give_back(device: torch.device) -> None:
+    """Return what tensors left free to the system, on the processor and on a GPU."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    if libc := _glibc():
+        libc.malloc_trim(0)
 
 
 def _enter(libc: ctypes.CDLL) -> None:

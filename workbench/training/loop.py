@@ -39,7 +39,7 @@ from workbench.runs import checkpoints
 from workbench.training import checkpoint
 from workbench.training.control import Control, Interrupted
 from workbench.training.features import Frozen, open_loader
-from workbench.training.heap import kept_heap
+from workbench.training.heap import give_back, kept_heap
 from workbench.training.loader import Batch, Loader, fits_in_memory
 from workbench.training.meters import Clock, Memory
 from workbench.training.objective import Objective
@@ -192,10 +192,14 @@ class Loop:
             yield self._step_done(*underway.popleft())
 
     def _pause(self, control: Control) -> Iterator[Event]:
-        """Wait, with a checkpoint on disk in case this is for good; no clock runs meanwhile."""
+        """Wait, with a checkpoint on disk in case this is for good; no clock runs meanwhile.
+
+        What memory is free is others' until it goes on.
+        """
         begun = time.perf_counter()
         self.progress.epoch_s = begun - self._epoch_begun
         self._save_last()
+        give_back(self.device)
         yield RunPaused(**self._now())
         control.wait()
         if control.stop_reason is None:
