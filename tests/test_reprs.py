@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,14 @@ def test_counts_read_as_people_say_them(count: int, text: str) -> None:
 ])
 def test_losses_take_few_places(loss: float | None, text: str) -> None:
     assert reprs.readable_loss(loss) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.8314, "83.1 %"), (0.0, "0.0 %"), (None, "–")])
+def test_shares_are_said_in_per_cent(share: float | None, text: str) -> None:
+    assert reprs.readable_percent(share) == text
+
+
+def test_a_path_is_said_as_seen_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert reprs.readable_path(tmp_path / "runs" / "lora") == str(Path("runs", "lora"))
+    assert reprs.readable_path(tmp_path.parent) == str(tmp_path.parent)

@@ -132,7 +132,7 @@ class SceneMap(MapPanel):
     @property
     def code(self) -> str:
         """The lines that show the same view, with and without a map."""
-        return _code(self._given, self.value, self._layers)
+        return _code(self._given, self.value)
 
     def close(self) -> None:
         """Stop painting and take the panel away; the picture stays."""
@@ -264,7 +264,7 @@ def _on_the_map(bounds: Bounds) -> Bounds:
     return west, south, east - 360 * (east > 180), north
 
 
-def _code(given: Any, look: SceneLook, layers: SceneLayers) -> str:
+def _code(given: Any, look: SceneLook) -> str:
     predictions, scene, bands = given
     first = [_said(predictions, "predictions"), *([] if scene is None else [_said(scene, "scene")])]
     if bands is not None:
