@@ -107,10 +107,16 @@ def fit(chart: ipyleaflet.Map, bounds: Bounds) -> None:
     Raises:
         DataError: The bounds are no box on the globe.
     """
-    seen = np.ptp(np.asarray(chart.pixel_bounds, float), axis=0) if chart.pixel_bounds else None
-    size = (LIKELY_WIDTH, _pixels(chart.layout.height)) if seen is None or not seen.all() \
-        else (seen[0], seen[1])
+    size = size_seen(chart) or (LIKELY_WIDTH, _pixels(chart.layout.height))
     chart.center, chart.zoom = _view(bounds, size)
+
+
+def size_seen(chart: ipyleaflet.Map) -> tuple[int, int] | None:
+    """Return width and height of a map in pixels, None until the browser has said them."""
+    if not chart.pixel_bounds:
+        return None
+    width, height = np.ptp(np.asarray(chart.pixel_bounds, float), axis=0).round().astype(int)
+    return (int(width), int(height)) if width and height else None
 
 
 def on_screen(bounds: Bounds, zoom: float) -> tuple[float, float]:

@@ -113,6 +113,37 @@ def test_a_swipe_puts_both_sides_into_one_map_and_back(panel):
     assert len(panel._pair.maps[0].layers) == count
 
 
+def resized(panel, width, height=400):
+    """Let the browser say how large the map is now."""
+    panel._pair.maps[0].set_trait("pixel_bounds", ((7.0, 3.0), (7.0 + width, 3.0 + height)))
+
+
+def test_a_swipe_fits_what_is_shown_to_all_of_the_width(panel):
+    chart = panel._pair.maps[0]
+    resized(panel, 200)
+    narrow, centre = chart.zoom, chart.center
+    panel._change(swipe=True)
+    resized(panel, 408)
+    assert chart.zoom >= narrow + 0.75
+    assert chart.center == pytest.approx(centre)
+    panel._change(swipe=False)
+    resized(panel, 200)
+    assert chart.zoom == narrow
+
+
+def test_what_somebody_has_moved_stays_where_it_is_when_the_map_grows(panel):
+    chart = panel._pair.maps[0]
+    resized(panel, 200)
+    fitted = chart.center, chart.zoom
+    chart.zoom = moved = fitted[1] + 2
+    resized(panel, 408)
+    assert (chart.center, chart.zoom) == (fitted[0], moved)
+    chart.zoom = fitted[1]
+    chart.center = pulled = (fitted[0][0] + 0.01, fitted[0][1])
+    resized(panel, 200)
+    assert (tuple(chart.center), chart.zoom) == (pulled, fitted[1])
+
+
 def test_a_click_on_a_pixel_says_what_is_known_of_it(panel):
     ground = panel._ground
     lat, lon = np.mean(corners(ground, (5, 6), (7, 8)), axis=0)

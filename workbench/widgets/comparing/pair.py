@@ -9,7 +9,7 @@ import ipyleaflet
 import ipywidgets as widgets
 
 from workbench.plots.webmap import Overlay
-from workbench.widgets.basemap import Bounds, fit, new_map
+from workbench.widgets.basemap import Bounds, fit, new_map, on_screen, size_seen
 from workbench.widgets.overlays import NOTHING, layer
 
 SIDES = ("left", "right")
@@ -17,6 +17,8 @@ SIDES = ("left", "right")
 PANES = {"wb-left": 350, "wb-left-classes": 351, "wb-right": 352, "wb-right-classes": 353}
 HEIGHT = "400px"
 _CHOSEN = "#d5006d"
+# Pixels that a map may slip when its size changes; whoever pulls it moves it further.
+_STILL = 4
 _FRAME = {"color": "#ffffff", "weight": 1, "fill": False, "dash_array": "6 5", "opacity": 0.9}
 
 Corners = list[tuple[float, float]]
@@ -24,6 +26,8 @@ Corners = list[tuple[float, float]]
 
 class Pair:
     """Two maps that move together.
+
+    What was fitted stays fitted when the maps grow or shrink, until somebody moves them.
 
     Args:
         bounds: What they show first.
@@ -61,6 +65,9 @@ class Pair:
                                                  name="ring")
                          for color, weight in (("#ffffff", 4), (_CHOSEN, 2)))]
         self._split: ipyleaflet.SplitMapControl | None = None
+        self._fitted, self._view = bounds, self._seen()
+        self._size = size_seen(self.maps[0])
+        self.maps[0].observe(self._resized, "pixel_bounds")
         self._columns = [widgets.VBox([chart], layout={"flex": "1 1 0", "min_width": "0"})
                          for chart in self.maps]
         self.box = widgets.HBox(self._columns, layout={"width": "100%"})
@@ -82,6 +89,7 @@ class Pair:
     def fit(self, bounds: Bounds) -> None:
         """Fly to bounds; the other map follows in the browser."""
         fit(self.maps[0], bounds)
+        self._fitted, self._view = bounds, self._seen()
 
     def swipe(self, on: bool) -> None:
         """Show both sides in one map with a handle, or each in its own."""
@@ -122,6 +130,23 @@ class Pair:
         for chart in self.maps:
             if new := [one for one in layers if one not in chart.layers]:
                 chart.layers = (*chart.layers, *new)
+
+
+    def _seen(self) -> tuple[float, float, float]:
+        """Return latitude, longitude and zoom of what is in sight."""
+        chart = self.maps[0]
+        return (*chart.center, chart.zoom)
+
+    def _resized(self, _: Any) -> None:
+        """Fit again what was fitted, if the browser says another size and nobody has moved it."""
+        size = size_seen(self.maps[0])
+        if size in (None, self._size):
+            return
+        self._size = size
+        (south, west, zoom), (north, east, now) = self._view, self._seen()
+        slipped = on_screen((west, south, east, north), zoom)
+        if zoom == now and max(map(abs, slipped)) <= _STILL:
+            self.fit(self._fitted)
 
 
 def _heard(clicked: Callable[[float, float], object], **event: Any) -> None:
