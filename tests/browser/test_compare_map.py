@@ -152,11 +152,14 @@ def test_a_swipe_shows_one_layer_on_each_side_of_its_handle(run_notebook, notebo
     page, panel = lab.page, lab.outputs.locator(".wb-compare")
     maps = panel.locator(".wb-pair .leaflet-container")
     wait_for_share(page, maps.nth(0), WATER, 0.05)
-    narrow = maps.nth(0).bounding_box()["width"]
+    narrow, small = maps.nth(0).bounding_box()["width"], views(page)[0][2]
     panel.get_by_role("button", name="swipe").click()
     panel.locator(".leaflet-sbs-range").wait_for(state="attached")
     page.wait_for_function("width => document.querySelector('.wb-pair .leaflet-container')"
                            ".getBoundingClientRect().width > 1.8 * width", arg=narrow)
+    page.wait_for_function(  # the chip is fitted to the whole map
+        "width => document.querySelector('.wb-pair img[src^=\"data:image/webp\"]')"
+        ".getBoundingClientRect().width > 1.2 * width", arg=small)
     page.wait_for_timeout(800)
     chart = maps.nth(0)
     both = share(chart, WATER), share(chart, MISSED)
@@ -183,6 +186,7 @@ def test_a_swipe_shows_one_layer_on_each_side_of_its_handle(run_notebook, notebo
     page.wait_for_timeout(600)
     assert share(maps.nth(0), MISSED) < 0.01
     assert share(maps.nth(1), MISSED) > 0.05
+    assert views(page)[0][2] == pytest.approx(small, abs=2)
 
     # The cell runs again: one panel, the view as it was, and the next cell reads it.
     panel.locator("select").nth(1).select_option("Ghana")

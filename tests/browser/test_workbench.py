@@ -70,6 +70,8 @@ def test_from_an_empty_start_to_a_comparison(run_notebook, notebook, root):
     compare = page.locator(".wb-compare")
     compare.wait_for(timeout=120_000)
     app.get_by_text("workbench_tiny-linear-probe-linear").first.wait_for()
+    assert_nothing_is_cut_off(page, 430, ".wb-steps li, .wb-compared div, .wb-compared table")
+    assert_nothing_is_cut_off(page, 280, ".wb-compared div, .wb-compared table")
     steps.get_by_role("button", name="Code").click()
     script = app.locator(".wb-script pre").inner_text()
     assert "split = dataset.split(hold_out=['bolivia'])" in script
@@ -91,3 +93,22 @@ def test_from_an_empty_start_to_a_comparison(run_notebook, notebook, root):
     page.locator(".wb-compare").wait_for(timeout=120_000)
     steps.get_by_role("button", name="Code").click()
     assert app.locator(".wb-script pre").inner_text() == script
+
+
+def assert_nothing_is_cut_off(page, width: int, parts: str) -> None:
+    """Make the Workbench narrow: its tables scroll by themselves, what is said of them wraps."""
+    beyond, hidden = page.evaluate(
+        """async ([width, parts]) => {
+            const app = document.querySelector('.wb-app');
+            app.style.width = `${width}px`;
+            await new Promise(done => setTimeout(done, 200));
+            const edge = app.getBoundingClientRect().right + 1;
+            const shown = [...app.querySelectorAll(parts)];
+            const beyond = shown.filter(node => node.getBoundingClientRect().right > edge);
+            const hidden = shown.filter(node => node.scrollWidth > node.clientWidth + 1
+                && getComputedStyle(node).overflowX !== 'auto');
+            app.style.width = '';
+            return [beyond, hidden].map(nodes => nodes.map(node => node.outerHTML.slice(0, 200)));
+        }""", [width, parts])
+    assert not beyond + hidden
+    assert page.locator(".wb-compared table").count() == 2

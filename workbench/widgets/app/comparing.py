@@ -34,9 +34,8 @@ class CompareStep(Step):
         self._worker = Latest(self._compare, pause_s=0.3)
         runs = widgets.VBox([rows], layout={"flex": "1 1 420px", "max_width": "640px",
                                             "min_width": "0"})
-        # It scrolls by itself, so that the maps stay in sight.
-        self._table = widgets.VBox(layout={"flex": "2 1 560px", "min_width": "0",
-                                           "max_height": "430px", "overflow": "auto"})
+        self._table = widgets.VBox(layout={"flex": "2 1 560px", "min_width": "0"})
+        self._table.add_class("wb-compared")
         upper = widgets.HBox([runs, self._table],
                              layout={"flex_flow": "row wrap", "grid_gap": "24px"})
         self._maps = widgets.VBox(layout={"margin": "10px 0 0"})
