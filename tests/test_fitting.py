@@ -27,14 +27,14 @@ from workbench.training import loop
 
 
 @contextlib.contextmanager
-def interrupted_after(step: int):
-    """Send a real SIGINT when a step is done."""
+def interrupted_after(step: int, by: int = signal.SIGINT):
+    """Send a real signal when a step is done."""
     done = loop.Loop._step_done
 
     def step_done(self, *late) -> StepDone:
         event = done(self, *late)
         if event.step == step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), by)
         return event
 
     with pytest.MonkeyPatch.context() as patch:
@@ -129,6 +129,61 @@ def test_a_second_ctrl_c_stops_at_once(split, recipe, tmp_path, monkeypatch):
     with interrupted_after(2), pytest.raises(KeyboardInterrupt):
         fit(recipe, split, root=tmp_path, name="run")
     assert open_run(tmp_path / "run").state == "failed"
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_asked_to_end_writes_its_checkpoint_first(
+    split, recipe, tmp_path, monkeypatch, asked
+):
+    whole = fit(recipe, split, root=tmp_path, name="whole")
+    ended = []
+    monkeypatch.setattr(signal, "raise_signal", ended.append)
+    with interrupted_after(4, by=asked):
+        run = fit(recipe, split, root=tmp_path, name="run")
+    assert ended == [asked]
+    assert signal.getsignal(asked) is signal.SIG_DFL
+    assert (run.state, run.events()[-1].step) == ("stopped", 4)
+    assert without_clocks(resume(run).events()) == without_clocks(whole.events())
+
+
+def test_who_ignores_a_hangup_goes_on_ignoring_it(split, recipe, tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with interrupted_after(2, by=signal.SIGHUP):
+            assert fit(recipe, split, root=tmp_path).state == "finished"
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Broken(views.Unseen):
+    """A view whose terminal is gone, or that is wrong."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def update(self, event) -> None:
+        if isinstance(event, StepDone) and event.step == 2:
+            raise self.error
+
+
+def test_a_terminal_that_is_gone_ends_no_training(split, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(views, "view_of", lambda _: Broken(OSError(5, "Input/output error")))
+    assert fit(recipe, split, root=tmp_path, show=True).state == "finished"
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("in the view"), KeyboardInterrupt()])
+def test_an_error_while_showing_is_told_by_the_folder_and_leaves_it_free(
+    split, recipe, tmp_path, monkeypatch, error
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(views, "view_of", lambda _: Broken(error))
+        with pytest.raises(type(error)) as kept:  # as a notebook keeps the last error
+            fit(recipe, split, root=tmp_path, name="run", show=True)
+    run = open_run(tmp_path / "run")
+    assert run.state == "failed"
+    assert type(error).__name__ in run.events()[-1].error
+    assert resume(run).state == "finished"
+    assert kept.value is error
 
 
 def test_another_thread_than_the_main_one_can_fit(split, tmp_path):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator
 from pathlib import Path
 
 from workbench.data import Split
 from workbench.estimation import advise, auto_batch
 from workbench.events import Event, RunResumed
 from workbench.fitting.background import start_worker
-from workbench.fitting.interrupts import first_interrupt
+from workbench.fitting.interrupts import first_interrupt, gentle_end
 from workbench.fitting.naming import new_folder
 from workbench.fitting.scoring import scored
-from workbench.fitting.views import shown
+from workbench.fitting.views import View, shown
 from workbench.recipe import AnyRecipe
 from workbench.runs import Run, open_run
 from workbench.runs.lock import Lock
@@ -26,7 +27,8 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
 
     The best checkpoint, chosen by the validation loss on training regions, is scored once on
     the test chips and on the held-out regions. Interrupting (Ctrl-C, ■ in a notebook) stops
-    after the step under way with a checkpoint written; a second time stops at once.
+    after the step under way with a checkpoint written; a second time stops at once. A process that
+    is asked to end (SIGTERM, a terminal that closes) does the same before it ends.
 
     Args:
         recipe: What to train.
@@ -86,11 +88,25 @@ def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = N
     return _drain(run, events, control, device, show)
 
 
-def _drain(run: Run, events: Iterator[Event], control: Control, device: str,
+def _drain(run: Run, events: Generator[Event, None, None], control: Control, device: str,
            show: bool | None) -> Run:
-    with shown(run, show) as view, first_interrupt(lambda: control.stop("interrupted")):
+    with (
+        gentle_end(lambda: control.stop("its process was asked to end")),
+        # An error's frames live on in a notebook, and the folder's lock would with them.
+        contextlib.closing(events),
+        shown(run, show) as view, first_interrupt(lambda: control.stop("interrupted")),
+    ):
         for event in events:
-            # A resumed run brings its past with it, less what it superseded.
-            for entry in run.events() if isinstance(event, RunResumed) else [event]:
-                view.update(entry)
+            try:
+                # A resumed run brings its past with it, less what it superseded.
+                for entry in run.events() if isinstance(event, RunResumed) else [event]:
+                    _show(view, entry)
+            except BaseException as error:
+                events.throw(error)  # the folder tells why it ended
+                raise
     return scored(run, device)
+
+
+def _show(view: View, event: Event) -> None:
+    with contextlib.suppress(OSError):  # its terminal is gone: no reason to lose the training
+        view.update(event)

@@ -9,7 +9,7 @@ from workbench.errors import OutOfSpaceError, RunError, RunExistsError, Workbenc
 from workbench.estimation import advise, auto_batch
 from workbench.evaluation import evaluate
 from workbench.events import RunFinished
-from workbench.fitting.interrupts import first_interrupt
+from workbench.fitting.interrupts import first_interrupt, gentle_end
 from workbench.fitting.studyviews import StudyView
 from workbench.runs import OUTPUT, Run, create_locked, write_card
 from workbench.runs.cells import Cell
@@ -44,7 +44,7 @@ class Queue:
 
     def work_off(self) -> None:
         """Train and score; Ctrl-C ends it after the step under way, with a checkpoint written."""
-        with first_interrupt(self._interrupt):
+        with gentle_end(self._interrupt), first_interrupt(self._interrupt):
             while not self._interrupted:
                 job = self._next()
                 if job is not None:

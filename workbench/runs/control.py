@@ -10,6 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
+from workbench.runs.access import refusal_explained
 from workbench.storage import out_of_space_explained
 
 CONTROL = "control"
@@ -20,13 +21,16 @@ def request(folder: Path, wish: str) -> None:
     """Ask the training in a run folder to `pause`, `unpause`, `stop` or `stop_after_epoch`.
 
     It stops after the step under way, with its checkpoint written.
+
+    Raises:
+        RunError: The folder is read-only.
     """
     assert wish in (PAUSE, UNPAUSE, STOP, STOP_AFTER_EPOCH), wish
     place = folder / CONTROL
-    if wish == UNPAUSE:
-        (place / PAUSE).unlink(missing_ok=True)
-        return
-    with out_of_space_explained(place):
+    with refusal_explained(folder), out_of_space_explained(place):
+        if wish == UNPAUSE:
+            (place / PAUSE).unlink(missing_ok=True)
+            return
         place.mkdir(exist_ok=True)
         (place / wish).touch()
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from workbench.errors import RunError
 from workbench.runs import control
+from workbench.runs.access import refusal_explained
 from workbench.runs.journal import EVENTS, whole_size
 from workbench.storage import out_of_space_explained
 
@@ -55,9 +56,10 @@ class Lock:
         """Take the lock; wishes to whoever held it before are forgotten.
 
         Raises:
-            RunError: Another process, or another call in this one, trains into the folder.
+            RunError: Another process, or another call in this one, trains into the folder; or
+                it is read-only, or its file system has no locks.
         """
-        with out_of_space_explained(folder):
+        with refusal_explained(folder), out_of_space_explained(folder):
             file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
             try:
                 _acquire(file, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 
@@ -28,7 +28,7 @@ Advise = Callable[[Run], str]
 
 
 def recorded(run: Run, events: Iterator[Event], *, lock: Lock | None = None,
-             advise: Advise | None = None) -> Iterator[Event]:
+             advise: Advise | None = None) -> Generator[Event, None, None]:
     """Yield `events`, each once it stands in events.jsonl and log.txt.
 
     An error ends the run with a `run_failed` event, then goes on as a WorkbenchError. This is

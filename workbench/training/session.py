@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ AutoBatch = Callable[[Recipe, Split, torch.device], int]
 def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
           device: str | torch.device = "auto", resume: bool = False,
           watch_held_out: bool = False, control: Control | None = None,
-          advise: Advise | None = None, auto_batch: AutoBatch | None = None) -> Iterator[Event]:
+          advise: Advise | None = None, auto_batch: AutoBatch | None = None,
+          ) -> Generator[Event, None, None]:
     """Train into a run folder; every event stands in its `events.jsonl` before it is yielded.
 
     What can be refused is refused by the call itself, before anything is written. The training
