@@ -84,6 +84,9 @@ def test_regions_chips_and_pixels_are_reached_by_mouse(run_notebook, notebook, r
     wait_for_share(page, maps.nth(0), WATER, 0.05)
     wait_for_share(page, maps.nth(1), MISSED, 0.05)
     assert share(maps.nth(0), LAND) > 0.05
+    still = lab.outputs.locator(".jp-RenderedImage img")
+    still.wait_for(state="attached")
+    assert still.is_hidden(), "the still picture hides beside the living panel"
     assert share(maps.nth(0), MISSED) < 0.01
     assert share(maps.nth(1), WATER) < 0.01
 

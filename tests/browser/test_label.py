@@ -68,8 +68,9 @@ def test_two_classes_are_drawn_trained_corrected_and_kept(
 
     undo = panel.get_by_role("button", name="Undo")
     assert undo.is_disabled()
-    assert not lab.outputs.locator("img[src^='data:image/png']:visible").count(), (
-        "the still picture hides beside the living map")
+    still = lab.outputs.locator(".jp-RenderedImage img")
+    still.wait_for(state="attached")
+    assert still.is_hidden(), "it hides beside the living map"
     for x, y in spots(scene, 0, 4):
         click(x, y)
     assert undo.is_enabled()
