@@ -131,7 +131,6 @@ class Pair:
             if new := [one for one in layers if one not in chart.layers]:
                 chart.layers = (*chart.layers, *new)
 
-
     def _seen(self) -> tuple[float, float, float]:
         """Return latitude, longitude and zoom of what is in sight."""
         chart = self.maps[0]
