@@ -165,6 +165,9 @@ def test_a_killed_run_tells_its_last_words(made):
 def test_a_launched_run_whose_scoring_broke_off_is_not_taken_for_done(made):
     write(made, started(), finished())
     assert made.wait() is made  # trained here, and scored by whom it pleases
+    (made.folder / "output.txt").touch()
+    with pytest.raises(TrainingError, match=r"broke off: its process was killed\. wb\.resume"):
+        made.wait()
     (made.folder / "output.txt").write_text("MemoryError\n")
     with pytest.raises(TrainingError, match=r"scoring broke off: MemoryError wb\.resume.* scores"):
         made.wait()

@@ -48,6 +48,18 @@ def test_scores_are_stored_and_the_run_shows_them(run: Run) -> None:
         "scores.json", "summary.json"]
 
 
+def test_a_run_that_may_only_be_read_says_that_it_cannot_be_scored(
+        run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.tempfile, "mkstemp", read_only)
+        with pytest.raises(RunError, match=r"not yours to write to .*nor scored.*copy it"):
+            evaluate(run, device="cpu")
+    assert evaluate(run, device="cpu").in_region
+
+
 def test_scores_know_what_was_trained(runs: Sequence[Run]) -> None:
     scores = [evaluate(run, device="cpu") for run in runs]
     assert [entry.method for entry in scores] == ["ndwi-0", "ndwi-1"]

@@ -36,7 +36,7 @@ def test_who_may_only_read_a_run_is_told_that_it_cannot_be_steered(tmp_path, mon
     control.request(tmp_path, control.PAUSE)
     monkeypatch.setattr(Path, "touch", refused(errno.EACCES))
     monkeypatch.setattr(Path, "unlink", refused(errno.EACCES))
-    with pytest.raises(RunError, match="neither trained into nor steered"):
+    with pytest.raises(RunError, match="neither trained, steered nor scored"):
         control.request(tmp_path, wish)
 
 

@@ -130,7 +130,7 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss(
     split, recipe, tmp_path, monkeypatch
 ):
     losses = iter([0.5, 0.3, 0.4, 0.35])
-    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(next(losses), 0.5, {}))
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(next(losses), 9, 0.5, {}))
     saved: dict[int, dict] = {}
     for event in train(recipe.but(epochs=4), split, tmp_path / "run"):
         if isinstance(event, StepDone) and event.step in (4, 7):
@@ -144,7 +144,7 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss(
 def test_patience_ends_the_training_and_plateaus_lower_the_rate(
     split, recipe, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(0.5, 0.5, {}))
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(0.5, 9, 0.5, {}))
     recipe = recipe.but(epochs=50, patience=5, schedule=Plateau(patience=1), learning_rate=0.01)
     events = list(train(recipe, split, tmp_path / "run"))
     assert [event.lr for event in of(EpochDone, events)] == [
@@ -194,6 +194,22 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_advice(split, scratch, tmp_
     run = open_run(tmp_path / "run")
     assert run.state == "failed"
     assert all(torch.isfinite(value).all() for value in tensors(run.folder).values())
+
+
+def test_validation_chips_that_lost_their_labels_are_not_blamed_on_the_learning_rate(
+    split, recipe, tmp_path, monkeypatch
+):
+    read = type(split.val).read
+
+    def unlabelled(self, chip_id):
+        sample = read(self, chip_id)
+        if chip_id in split.parts["val"]:
+            sample.mask[:] = -1
+        return sample
+
+    monkeypatch.setattr(type(split.val), "read", unlabelled)
+    with pytest.raises(TrainingError, match="No validation chip has a labelled pixel.*changed"):
+        list(train(recipe, split, tmp_path / "run"))
 
 
 def test_a_batch_without_labels_is_skipped_and_said_once(split, recipe, tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ from workbench.metrics import Counts, Histogram, confusion, reliability
 from workbench.models.arithmetic import quick_float32
 from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run, failures
+from workbench.runs.access import refusal_explained
 from workbench.storage import write_json
 from workbench.training.loader import Loader
 from workbench.training.preflight import require_split
@@ -60,7 +61,7 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
         The scores; they are in `run.folder / "evaluation"` too.
 
     Raises:
-        RunError: The run has no checkpoint.
+        RunError: The run has no checkpoint, or its folder is read-only.
         SplitError: Nothing to score, other classes, or chips that the run was trained on.
         BandError: The dataset lacks a band that the run needs.
         DataError: A chip lacks the date or position that the run's model is told.
@@ -83,9 +84,10 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
                 progress(len(chips), total)
     counts, histograms = (np.stack(kept) for kept in zip(*chips, strict=True))
     scores = _scores(run, chosen, parts, counts, histograms)
-    scores.write(_path(run, split))
-    if split is None:
-        write_json(run.folder / FOLDER / "summary.json", scores.summary())
+    with refusal_explained(run.folder):
+        scores.write(_path(run, split))
+        if split is None:
+            write_json(run.folder / FOLDER / "summary.json", scores.summary())
     return scores
 
 

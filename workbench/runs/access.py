@@ -1,4 +1,4 @@
-"""What a file system may refuse to who trains or steers a run, said for people."""
+"""What a file system may refuse to who writes into a run folder, said for people."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refusal_explained(folder: Path) -> Iterator[None]:
         if error.errno in _READ_ONLY:
             raise RunError(
                 f"{folder} is not yours to write to ({error.strerror}): it can be read, but "
-                "neither trained into nor steered. Change its permissions, or copy it and go on "
+                "neither trained, steered nor scored. Change its permissions, or copy it and go on "
                 "with the copy."
             ) from error
         if error.errno in _NO_LOCKS:

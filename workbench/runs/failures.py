@@ -29,7 +29,8 @@ def why(run: Run) -> str | None:
         )
     if state == "finished" and _unscored(run):
         return (
-            f"{run.name!r} is trained, but its scoring broke off: {run.last_words()} "
+            f"{run.name!r} is trained, but its scoring broke off: "
+            f"{run.last_words() or 'its process was killed.'} "
             f"wb.resume({str(run.folder)!r}) scores it."
         )
     return None

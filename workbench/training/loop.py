@@ -236,6 +236,12 @@ class Loop:
         progress, begun = self.progress, time.perf_counter()
         lr = self._lr(progress.step - 1)
         scored = self._validated(self._val, control)
+        if not scored.pixels:
+            raise TrainingError(
+                "No validation chip has a labelled pixel, though their index says so: the files "
+                "changed since they were opened. Bring them back, or open them again and train "
+                "anew."
+            )
         if not math.isfinite(scored.loss):
             raise TrainingError(_not_finite("validation", progress.step, lr))
         watched = (

@@ -18,9 +18,10 @@ from workbench.training.precision import Precision, autocast
 
 
 class Validation(NamedTuple):
-    """Mean loss of all labelled pixels and mIoU, 0 to 1; None where nothing is labelled."""
+    """Mean loss of all labelled pixels and mIoU, 0 to 1; NaN and None where none is labelled."""
 
     loss: float
+    pixels: int
     miou: float | None
     miou_by_region: dict[str, float | None]
 
@@ -54,6 +55,7 @@ def validate(model: nn.Module, loader: Loader, device: torch.device,
     counted = np.asarray(counts.cpu(), dtype=np.int64)
     return Validation(
         loss=total / pixels if pixels else math.nan,
+        pixels=pixels,
         miou=_number(metrics.miou(counted.sum(0))),
         miou_by_region={
             region: _number(metrics.miou(counted[place]))
