@@ -208,7 +208,7 @@ def test_validation_chips_that_lost_their_labels_are_not_blamed_on_the_learning_
         return sample
 
     monkeypatch.setattr(type(split.val), "read", unlabelled)
-    with pytest.raises(TrainingError, match="No validation chip has a labelled pixel.*changed"):
+    with pytest.raises(TrainingError, match=r"No validation chip has a labelled pixel.*changed"):
         list(train(recipe, split, tmp_path / "run"))
 
 
