@@ -3,7 +3,8 @@
     python -m tests.notebooks.store [06_compare_regions …]
 
 Each runs in an empty folder; without names all of them do. Stored is what outlives the kernel:
-pictures, tables and texts, no widgets and no progress bars.
+pictures, tables and texts, no widgets and no progress bars. The quickstart shows a real chip where
+`WORKBENCH_SEN1FLOODS11_SAMPLE` names its folder: store it with that set.
 """
 
 from __future__ import annotations
