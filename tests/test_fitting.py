@@ -138,10 +138,14 @@ def test_a_process_that_is_asked_to_end_writes_its_checkpoint_first(
     whole = fit(recipe, split, root=tmp_path, name="whole")
     ended = []
     monkeypatch.setattr(signal, "raise_signal", ended.append)
-    with interrupted_after(4, by=asked):
-        run = fit(recipe, split, root=tmp_path, name="run")
+    before = signal.signal(asked, signal.SIG_DFL)  # the tests may themselves run under nohup
+    try:
+        with interrupted_after(4, by=asked):
+            run = fit(recipe, split, root=tmp_path, name="run")
+        assert signal.getsignal(asked) is signal.SIG_DFL
+    finally:
+        signal.signal(asked, before)
     assert ended == [asked]
-    assert signal.getsignal(asked) is signal.SIG_DFL
     assert (run.state, run.events()[-1].step) == ("stopped", 4)
     assert without_clocks(resume(run).events()) == without_clocks(whole.events())
 

@@ -109,7 +109,12 @@ class LabPage:
             if output["output_type"] == "error"
         ]
         assert not errors, errors[0]
-        assert self.page.evaluate("window.ranAll") == "true"
+        assert self.page.evaluate("window.ranAll") == "true", self.page.evaluate(
+            """() => {
+                const {kernel} = window.panel.sessionContext.session;
+                return `the kernel is ${kernel.status}, ${kernel.connectionStatus}`;
+            }"""
+        )
 
     def notebook(self) -> dict[str, Any]:
         """Return the open notebook as it stands in the page, outputs included."""
