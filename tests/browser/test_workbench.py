@@ -70,8 +70,6 @@ def test_from_an_empty_start_to_a_comparison(run_notebook, notebook, root):
     compare = page.locator(".wb-compare")
     compare.wait_for(timeout=120_000)
     app.get_by_text("workbench_tiny-linear-probe-linear").first.wait_for()
-    assert_nothing_is_cut_off(page, 430, ".wb-steps li, .wb-compared div, .wb-compared table")
-    assert_nothing_is_cut_off(page, 280, ".wb-compared div, .wb-compared table")
     steps.get_by_role("button", name="Code").click()
     script = app.locator(".wb-script pre").inner_text()
     assert "split = dataset.split(hold_out=['bolivia'])" in script
@@ -93,6 +91,9 @@ def test_from_an_empty_start_to_a_comparison(run_notebook, notebook, root):
     page.locator(".wb-compare").wait_for(timeout=120_000)
     steps.get_by_role("button", name="Code").click()
     assert app.locator(".wb-script pre").inner_text() == script
+    app.locator(".wb-compared table").nth(1).wait_for(state="attached")
+    assert_nothing_is_cut_off(page, 430, ".wb-steps li, .wb-compared div, .wb-compared table")
+    assert_nothing_is_cut_off(page, 280, ".wb-compared div, .wb-compared table")
 
 
 def assert_nothing_is_cut_off(page, width: int, parts: str) -> None:
