@@ -41,6 +41,7 @@ class Case:
     bf16: bool = False
     peer: bool = False
     threads: int = 2
+    system_heap: bool = False
 
 
 # The goals are ratios of time and memory to the peer's; None where none was set.
@@ -112,7 +113,7 @@ def computes_bf16() -> bool:
 def measure(name: str, given: argparse.Namespace) -> None:
     """Print the row of a case."""
     case, time_goal, memory_goal = CASES[name]
-    case = replace(case, threads=given.threads)
+    case = replace(case, threads=given.threads, system_heap=given.system_heap)
     ours = Worker(sys.executable, case)
     best = Worker(sys.executable, own_defaults(case, bf16=computes_bf16()))
     peer = Worker(given.peer, replace(case, peer=True)) if given.peer else None
@@ -149,6 +150,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--system-heap", action="store_true",
+                        help="Give freed memory back at every step, as our loop would without "
+                        "kept_heap.")
     given = parser.parse_args()
     if not given.peer:
         print("TerraTorch: peer not installed (--peer PYTHON, or TERRATORCH_PYTHON); ours alone.")

@@ -82,12 +82,12 @@ def _replace_cuda_extension() -> None:
 
 
 @contextlib.contextmanager
-def as_our_loop_trains() -> Iterator[None]:
-    """Set this process up as our training loop does."""
+def as_our_loop_trains(system_heap: bool) -> Iterator[None]:
+    """Set this process up as our training loop does, or leave its heap to the system."""
     from workbench.models.arithmetic import quick_float32
     from workbench.training.heap import kept_heap
 
-    with quick_float32(), kept_heap():
+    with quick_float32(), contextlib.nullcontext() if system_heap else kept_heap():
         yield
 
 
@@ -122,7 +122,7 @@ def main() -> None:
     built = memory_bytes("VmRSS")
     told = {"trainable": sum(weight.numel() for weight in weights), "torch": torch.__version__}
     print(json.dumps(told), file=answers, flush=True)
-    with contextlib.nullcontext() if case["peer"] else as_our_loop_trains():
+    with contextlib.nullcontext() if case["peer"] else as_our_loop_trains(case["system_heap"]):
         for _ in sys.stdin:
             begun, worked = time.perf_counter(), time.process_time()
             with torch.autocast("cpu", torch.bfloat16, enabled=case["bf16"]):

@@ -27,9 +27,9 @@ def kept_heap() -> Iterator[None]:
     """Keep what tensors on a processor leave free until the block ends, then give it back.
 
     By default glibc returns large tensors to the system one by one, which hands the pages out
-    again, zeroed, a moment later: up to a tenth of a step's time, for 1 to 3 % of memory
-    (`tests/benchmarks/step_time.py`). Elsewhere nothing is changed. Of blocks that overlap in
-    several threads the last one to end gives the memory back.
+    again, zeroed, a moment later: time in every step, for little memory; compare
+    `tests/benchmarks/step_time.py` with and without `--system-heap`. Elsewhere nothing is changed.
+    Of blocks that overlap in several threads the last one to end gives the memory back.
     """
     libc = _glibc()
     if libc is None:
