@@ -62,7 +62,7 @@ class RunExistsError(RunError, FileExistsError):
 
 
 class TrainingError(WorkbenchError, RuntimeError):
-    """Training cannot go on (for example, the loss is not finite)."""
+    """Training cannot go on as its recipe says (for example, the loss is not finite)."""
 
 
 class OutOfSpaceError(WorkbenchError, OSError):

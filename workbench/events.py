@@ -164,11 +164,15 @@ class RunStopped(Event, kind="run_stopped", terminal=True):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunFailed(Event, kind="run_failed", terminal=True):
-    """An error ended the run; `advice` says what to do, the traceback is in log.txt too."""
+    """An error ended the run; `advice` says what to do, the traceback is in log.txt too.
+
+    `repeats` says that a resumed run would meet it again: another recipe has to be trained.
+    """
 
     error: str
     traceback: str
     advice: str = ""
+    repeats: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

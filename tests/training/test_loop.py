@@ -9,10 +9,11 @@ import torch
 from tests.training.conftest import same, tensors, without_clocks
 from workbench.assembly import load_model
 from workbench.data import Dataset
-from workbench.errors import SplitError, TrainingError
+from workbench.errors import DataError, SplitError, TrainingError
 from workbench.events import EpochDone, RunFailed, RunFinished, RunStarted, StepDone, WarningRaised
 from workbench.peft import LinearProbe
 from workbench.runs import open_run
+from workbench.runs.failures import why
 from workbench.schedules import Cosine, Plateau
 from workbench.training import Control, loop, session, train
 from workbench.training.objective import class_weights
@@ -196,6 +197,32 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_advice(split, scratch, tmp_
     assert all(torch.isfinite(value).all() for value in tensors(run.folder).values())
 
 
+def test_after_a_loss_that_is_not_finite_another_recipe_is_advised_and_no_resume(
+    split, scratch, tmp_path
+):
+    recipe, folder = scratch.but(learning_rate=1e30, precision="bf16"), tmp_path / "run"
+    for resumed in (False, True):  # the same steps, the same end
+        with pytest.raises(TrainingError, match=r"precision='fp32'.*wb\.plot\(split, 'normal"):
+            list(train(recipe, split, folder, resume=resumed))
+    said = why(open_run(folder))
+    assert "wb.resume would meet the same again" in said
+    assert f"run = wb.open_run({str(folder)!r}); wb.fit(run.recipe.but(…), run.split)." in said
+    assert "goes on" not in said
+    assert "begins again" not in said
+    assert "The best epoch" not in said
+
+
+def test_what_was_trained_before_a_loss_became_infinite_is_said_to_be_whole(
+    split, recipe, tmp_path, monkeypatch
+):
+    folder, epochs = tmp_path / "run", iter((Validation(0.5, 1, 0.5, {}),
+                                             Validation(math.inf, 1, 0.5, {})))
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: next(epochs))
+    with pytest.raises(TrainingError, match="validation loss is not finite after step 6"):
+        list(train(recipe, split, folder))
+    assert why(open_run(folder)).endswith("The best epoch before it is whole: wb.load_model(run).")
+
+
 def test_validation_chips_that_lost_their_labels_are_not_blamed_on_the_learning_rate(
     split, recipe, tmp_path, monkeypatch
 ):
@@ -208,8 +235,9 @@ def test_validation_chips_that_lost_their_labels_are_not_blamed_on_the_learning_
         return sample
 
     monkeypatch.setattr(type(split.val), "read", unlabelled)
-    with pytest.raises(TrainingError, match=r"No validation chip has a labelled pixel.*changed"):
+    with pytest.raises(DataError, match=r"No validation chip has a labelled pixel.*changed"):
         list(train(recipe, split, tmp_path / "run"))
+    assert "wb.resume" in why(open_run(tmp_path / "run"))  # once the files are back
 
 
 def test_a_batch_without_labels_is_skipped_and_said_once(split, recipe, tmp_path, monkeypatch):

@@ -66,7 +66,8 @@ def explained(run: Run, failed: RunFailed) -> str:
 def cause(folder: Path, failed: RunFailed) -> str:
     """Return what went wrong and what to do."""
     advice = f" – {failed.advice}" if failed.advice else ""
-    return f"{failed.error}{advice} {goes_on(folder)}"
+    then = _begins_anew(folder) if failed.repeats else goes_on(folder)
+    return f"{failed.error}{advice} {then}"
 
 
 def goes_on(folder: Path) -> str:
@@ -75,3 +76,13 @@ def goes_on(folder: Path) -> str:
     if find(folder / CHECKPOINTS / "last") is None:
         return f"There is no checkpoint yet; {resume} begins again."
     return f"What was trained up to the last checkpoint is whole; {resume} goes on from there."
+
+
+def _begins_anew(folder: Path) -> str:
+    """Return what to do where resuming is of no use, in one paragraph."""
+    best = find(folder / CHECKPOINTS / "best")
+    kept = " The best epoch before it is whole: wb.load_model(run)." if best else ""
+    return (
+        "wb.resume would meet the same again; train anew with what is changed: "
+        f"run = wb.open_run({str(folder)!r}); wb.fit(run.recipe.but(…), run.split).{kept}"
+    )

@@ -20,7 +20,7 @@ import torch
 
 from workbench.assembly import encoder, restore_model, save_model
 from workbench.data import Split
-from workbench.errors import TrainingError
+from workbench.errors import DataError, TrainingError
 from workbench.events import (
     EpochDone,
     Event,
@@ -217,7 +217,7 @@ class Loop:
     def _step_done(self, step: int, done: StepLoss) -> StepDone:
         loss = done.wait()
         if not math.isfinite(loss):
-            raise TrainingError(_not_finite("training", step, done.lr))
+            raise TrainingError(self._not_finite("training", step, done.lr))
         self.progress.loss_sum += loss * done.pixels
         self.progress.pixels += done.pixels
         seconds = self._clock.step()
@@ -237,13 +237,13 @@ class Loop:
         lr = self._lr(progress.step - 1)
         scored = self._validated(self._val, control)
         if not scored.pixels:
-            raise TrainingError(
+            raise DataError(
                 "No validation chip has a labelled pixel, though their index says so: the files "
                 "changed since they were opened. Bring them back, or open them again and train "
                 "anew."
             )
         if not math.isfinite(scored.loss):
-            raise TrainingError(_not_finite("validation", progress.step, lr))
+            raise TrainingError(self._not_finite("validation", progress.step, lr))
         watched = (
             {} if self._watched is None else self._validated(self._watched, control).miou_by_region
         )
@@ -260,6 +260,17 @@ class Loop:
         progress.epoch += 1
         progress.loss_sum, progress.pixels, progress.epoch_s = 0.0, 0, 0.0
         return event
+
+    def _not_finite(self, part: str, step: int, lr: float) -> str:
+        half = "" if self._precision == "fp32" else (
+            f" {self._precision} may also be too coarse: try recipe.but(precision='fp32')."
+        )
+        return (
+            f"The {part} loss is not finite after step {step} (learning rate {lr:.2g}, "
+            f"{self._precision}). Mostly the learning rate is too high: try "
+            f"recipe.but(learning_rate={lr / 10:.1g}).{half} Otherwise a band holds values that "
+            "are far off: wb.plot(split, 'normalization') shows them."
+        )
 
     def _validated(self, loader: Loader, control: Control) -> Validation:
         return validate(self.model, loader, self.device, self._objective, self._precision,
@@ -290,11 +301,3 @@ def _mix(seed: int, step: int) -> int:
     """Return the seed of a step's dropout: the same whether the run was interrupted or not."""
     digest = hashlib.blake2b(f"{seed}/{step}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
-
-
-def _not_finite(part: str, step: int, lr: float) -> str:
-    return (
-        f"The {part} loss is not finite after step {step} (learning rate {lr:.2g}). Mostly the "
-        f"learning rate is too high: try recipe.but(learning_rate={lr / 10:.1g}). Otherwise the "
-        "units of a band are wrong: split.audit() shows each band's range."
-    )

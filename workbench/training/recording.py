@@ -65,6 +65,7 @@ def recorded(run: Run, events: Iterator[Event], *, lock: Lock | None = None,
                 step=last.step if last else 0, epoch=last.epoch if last else 0,
                 error=_said(run, error), traceback=traceback.format_exc(),
                 advice=_advice(run, error, advise),
+                repeats=isinstance(error, TrainingError),
             )
             with contextlib.suppress(OSError):  # the disk may be what failed
                 journal.append(failed)
