@@ -60,6 +60,16 @@ def test_a_full_disk_is_explained_once_and_leaves_the_old_file(tmp_path: Path) -
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(("code", "said"), [
+    (errno.EDQUOT, r"Your quota on the disk of .*x is used up\..* have it raised and run the same"),
+    (errno.EFBIG, r"A file for .*x would be larger than .*Raise the limit \(`ulimit -f unlimited`"),
+])
+def test_a_spent_quota_and_a_limit_of_files_are_told_by_their_names(
+        tmp_path: Path, code: int, said: str) -> None:
+    with pytest.raises(OutOfSpaceError, match=said), storage.atomic_file(tmp_path / "x"):
+        raise OSError(code, os.strerror(code))
+
+
 def test_other_errors_of_the_system_pass_through(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), storage.atomic_file(tmp_path / "x"):
         raise PermissionError(errno.EACCES, "no")

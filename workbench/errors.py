@@ -66,7 +66,7 @@ class TrainingError(WorkbenchError, RuntimeError):
 
 
 class OutOfSpaceError(WorkbenchError, OSError):
-    """The disk is full; what was there before is untouched."""
+    """The disk is full, or no more may be written there; what was there before is untouched."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], listed_by: str) -> UnknownNameError:

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.errors import OutOfSpaceError, WorkbenchError
 
@@ -43,20 +43,45 @@ def shipped(name: str) -> Path:
     )
 
 
+class NoRoom(NamedTuple):
+    """Why nothing more can be written, `{}` being the place, and what to do."""
+
+    cause: str
+    remedy: str
+
+
+# By the system's number of the error.
+NO_ROOM = {
+    errno.ENOSPC: NoRoom(
+        "No space left on the disk of {}", "Free some space (`workbench doctor` shows the caches)"
+    ),
+    errno.EDQUOT: NoRoom(
+        "Your quota on the disk of {} is used up",
+        "Delete what you need no more (`workbench doctor` shows the caches), or have it raised",
+    ),
+    errno.EFBIG: NoRoom(
+        "A file for {} would be larger than this process or its disk allows",
+        "Raise the limit (`ulimit -f unlimited`; a batch system has its own), or write to another "
+        "disk",
+    ),
+}
+
+
 @contextlib.contextmanager
 def out_of_space_explained(path: Path) -> Iterator[None]:
-    """Turn "no space left on device" into an error that says where and what to do."""
+    """Turn a full disk, a spent quota and a limit of files into an error that says what to do."""
     try:
         yield
     except OutOfSpaceError:
         raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in NO_ROOM:
             raise
+        cause, remedy = NO_ROOM[error.errno]
         raise OutOfSpaceError(
             error.errno,
-            f"No space left on the disk of {path}. What was written before is whole. "
-            "Free some space (`workbench doctor` shows the caches) and run the same call again.",
+            f"{cause.format(path)}. What was written before is whole. {remedy} and run the same "
+            "call again.",
         ) from error
 
 

@@ -306,9 +306,9 @@ def test_a_disk_that_fills_up_loses_nothing(tmp_path, server, session):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        # A limit on the size of files is the full disk that every machine has; its error differs.
+        # A limit on the size of files is the full disk that every machine has.
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
-        with pytest.raises(OSError, match=r"."):
+        with pytest.raises(OutOfSpaceError, match=r"ulimit -f.*pass another root=.*goes on where"):
             fetch(tmp_path, session, asset)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

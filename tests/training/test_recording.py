@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import signal
 
 import pytest
 import torch
@@ -10,8 +12,9 @@ from safetensors import SafetensorError
 from tests.training.conftest import same, tensors
 from workbench.assembly import files
 from workbench.errors import OutOfSpaceError, TrainingError
-from workbench.events import EpochDone, RunFailed, StepDone
+from workbench.events import EpochDone, RunFailed, RunFinished, StepDone
 from workbench.runs import open_run
+from workbench.runs.failures import why
 from workbench.training import loop, train
 
 
@@ -147,7 +150,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(split, recipe, folder, mon
     with pytest.raises(OutOfSpaceError, match=r"No space left .*is whole; wb\.resume.* goes on"):
         drain(train(recipe, split, folder), lambda event: (seen.append(event), full_disk(event)))
     assert isinstance(seen[-1], RunFailed)
-    assert seen[-1].error == f"OutOfSpaceError: no space left on the disk of {folder}"
+    assert seen[-1].error == f"OutOfSpaceError: No space left on the disk of {folder}"
     assert "run the same call again" not in repr(open_run(folder))
     assert open_run(folder).state == "failed"
     assert before
@@ -156,6 +159,31 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(split, recipe, folder, mon
     monkeypatch.undo()
     run = open_run(folder)
     assert sum(isinstance(event, EpochDone) for event in run.events()) == 2
+
+
+@pytest.mark.parametrize("limit", ["checkpoint", "journal"])
+def test_a_limit_of_the_size_of_files_is_told_by_its_name_and_goes_on_once_it_is_raised(
+    split, recipe, folder, limit
+):
+    def limited(event):
+        if isinstance(event, StepDone) and event.step == 4:
+            journal = (folder / "events.jsonl").stat().st_size
+            size = journal + 50_000 if limit == "checkpoint" else journal
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(OutOfSpaceError, match=r"larger than this .*so its training "
+                           r"ended\. Raise the limit \(`ulimit -f.*wb\.resume.* goes on from"):
+            drain(train(recipe, split, folder), limited)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    if limit == "checkpoint":
+        assert "A file for" in why(open_run(folder))
+        assert "ulimit -f unlimited" in why(open_run(folder))
+    assert isinstance(drain(train(recipe, split, folder, resume=True))[-1], RunFinished)
 
 
 def test_a_disk_too_full_for_the_last_event_still_says_so(split, recipe, folder, monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from workbench.storage import read_json, write_json
+from workbench.storage import NO_ROOM, read_json, write_json
 
 _OPTIMIZER = "optimizer.safetensors"
 _PROGRESS = "progress.json"
@@ -81,11 +80,11 @@ def load(folder: Path, parameters: Mapping[str, nn.Parameter],
 
 @contextlib.contextmanager
 def full_disk_told() -> Iterator[None]:
-    """Turn safetensors' way to say "no space left" into the system's."""
+    """Turn safetensors' way to say that there is no room into the system's."""
     try:
         yield
     except SafetensorError as error:
-        for code in (errno.ENOSPC, errno.EDQUOT):
+        for code in NO_ROOM:
             if f"os error {code}" in str(error):
                 raise OSError(code, str(error)) from error
         raise

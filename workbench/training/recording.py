@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import traceback
 from collections.abc import Callable, Generator, Iterator
 
@@ -16,7 +17,7 @@ from workbench.runs import Run
 from workbench.runs.failures import explained, goes_on
 from workbench.runs.journal import EVENTS, JournalWriter
 from workbench.runs.lock import Lock, writing
-from workbench.storage import out_of_space_explained
+from workbench.storage import NO_ROOM, NoRoom, out_of_space_explained
 
 LOG = "log.txt"
 _FULL_MEMORY = (torch.OutOfMemoryError, MemoryError)
@@ -72,7 +73,9 @@ def recorded(run: Run, events: Iterator[Event], *, lock: Lock | None = None,
                 log.write(_line(failed))
             yield failed
             if isinstance(error, OutOfSpaceError):
-                raise OutOfSpaceError(error.errno, _no_space(run)) from error
+                cause, remedy = _no_room(run, error)
+                raise OutOfSpaceError(error.errno, f"{cause}, so its training ended. {remedy}. "
+                                      f"{goes_on(run.folder)}") from error
             if isinstance(error, (WorkbenchError, KeyboardInterrupt)):
                 raise
             raise TrainingError(explained(run, failed)) from error
@@ -93,8 +96,7 @@ def _after_a_death(events: Iterator[Event], died: int | None) -> Iterator[Event]
 
 def _said(run: Run, error: BaseException) -> str:
     # Its own words say to run the same call again, which a run refuses: it is gone on with.
-    words = f"no space left on the disk of {run.folder}"
-    said = words if isinstance(error, OutOfSpaceError) else str(error)
+    said = _no_room(run, error).cause if isinstance(error, OutOfSpaceError) else str(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
@@ -110,7 +112,7 @@ def _advice(run: Run, error: BaseException, advise: Advise | None) -> str:
             "trains less, or a smaller backbone."
         )
     if isinstance(error, OutOfSpaceError):
-        return "Free some space; `workbench doctor` shows the caches."
+        return f"{_no_room(run, error).remedy}."
     if isinstance(error, (WorkbenchError, KeyboardInterrupt)):
         return ""  # what is raised on purpose carries its advice
     return f"The whole traceback is in {run.folder / LOG}."
@@ -121,11 +123,9 @@ def _memory_is_full(error: BaseException) -> bool:
     return isinstance(error, _FULL_MEMORY) or any(words in said for words in _FULL_WORDS)
 
 
-def _no_space(run: Run) -> str:
-    return (
-        f"No space left on the disk of {run.folder}, so its training ended. Free some space "
-        f"(`workbench doctor` shows the caches). {goes_on(run.folder)}"
-    )
+def _no_room(run: Run, error: OutOfSpaceError) -> NoRoom:
+    cause, remedy = NO_ROOM[error.errno or errno.ENOSPC]
+    return NoRoom(cause.format(run.folder), remedy)
 
 
 def _line(event: Event) -> bytes:

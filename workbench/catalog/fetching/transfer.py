@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import random
@@ -17,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from workbench.errors import DownloadError, OutOfSpaceError
 from workbench.reprs import readable_bytes
-from workbench.storage import read_json, write_json
+from workbench.storage import NO_ROOM, NoRoom, read_json, write_json
 
 # Seconds to connect, and seconds without a byte.
 PATIENCE_S = (10.0, 60.0)
@@ -100,9 +99,10 @@ class Session:
             except (requests.ConnectionError, requests.Timeout, HTTPError) as cut:
                 error = cut
             except OSError as full:
-                if full.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if full.errno not in NO_ROOM:
                     raise
-                raise OutOfSpaceError(full.errno, _full(target, size_bytes)) from full
+                raise OutOfSpaceError(
+                    full.errno, _full(target, size_bytes, NO_ROOM[full.errno])) from full
             came = part.stat().st_size if part.exists() else 0
             attempt = 0 if came > before else attempt
             self._give_up_or_wait(url, attempt, answer, error)
@@ -183,12 +183,12 @@ def _unreachable(url: str, answer: requests.Response | None, error: Exception | 
     )
 
 
-def _full(target: Path, size_bytes: int | None) -> str:
+def _full(target: Path, size_bytes: int | None, why: NoRoom) -> str:
     free = shutil.disk_usage(target.parent).free
     need = f", {readable_bytes(size_bytes)} in all," if size_bytes else ""
     return (
-        f"The disk of {target.parent} is full ({readable_bytes(free)} free): {target.name}{need} "
-        "does not fit. Free some space or pass another root=, then call again: it goes on where "
+        f"{why.cause.format(target.parent)} ({readable_bytes(free)} free): {target.name}{need} "
+        f"does not fit. {why.remedy}, or pass another root=, then call again: it goes on where "
         "it stopped."
     )
 
