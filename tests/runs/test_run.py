@@ -7,7 +7,7 @@ import pytest
 
 from tests.runs.conftest import epoch, finished, started, step, write
 from workbench.errors import RunError, RunExistsError
-from workbench.events import RunFailed, RunStopped
+from workbench.events import RunFailed, RunStopped, WarningRaised
 from workbench.recipe import SpectralIndex
 from workbench.runs import Run, create, open_run
 from workbench.runs.lock import writing
@@ -70,6 +70,13 @@ def test_a_run_with_a_live_writer_is_running(run):
         write(run, started(), step(1))
         assert run.state == "running"
     assert run.state == "killed"
+
+
+def test_a_run_that_has_only_warned_so_far_is_running(run):
+    with writing(run.folder):
+        write(run, WarningRaised(message="few chips"))
+        assert run.state == "running"
+        assert "state running" in repr(run)
 
 
 def test_history_has_a_row_a_step_and_a_row_an_epoch(run):

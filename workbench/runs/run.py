@@ -128,8 +128,8 @@ class Run:
             return _STATES[events[-1].kind]
         if size_at_start is None:
             return "killed"
-        last = next(event for event in reversed(events) if not isinstance(event, WarningRaised))
-        return "paused" if isinstance(last, RunPaused) else "running"
+        said = (event for event in reversed(events) if not isinstance(event, WarningRaised))
+        return "paused" if isinstance(next(said, None), RunPaused) else "running"
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
