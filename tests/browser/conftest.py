@@ -95,10 +95,20 @@ class LabPage:
         """Run every cell, wait for the last, and fail at the first error output."""
         self.page.evaluate(
             """() => {
+                const {kernel} = window.panel.sessionContext.session;
                 window.ranAll = undefined;
+                window.replies = [];
+                const reply = (_, {msg: {header, content}}) => {
+                    if (header.msg_type === 'execute_reply') {
+                        const {status, ename = '', evalue = ''} = content;
+                        window.replies.push(`${status} ${ename} ${evalue}`);
+                    }
+                };
+                kernel.anyMessage.connect(reply);
                 window.jupyterapp.commands.execute('notebook:run-all-cells').then(
                     done => { window.ranAll = String(done); },
-                    error => { window.ranAll = String(error); });
+                    error => { window.ranAll = String(error); }
+                ).finally(() => kernel.anyMessage.disconnect(reply));
             }"""
         )
         self.page.wait_for_function("window.ranAll !== undefined", timeout=timeout_s * 1000)
@@ -112,7 +122,8 @@ class LabPage:
         assert self.page.evaluate("window.ranAll") == "true", self.page.evaluate(
             """() => {
                 const {kernel} = window.panel.sessionContext.session;
-                return `the kernel is ${kernel.status}, ${kernel.connectionStatus}`;
+                return `ended with ${window.ranAll}; the kernel is ${kernel.status}, `
+                    + `${kernel.connectionStatus}; its replies: ${window.replies.join(' | ')}`;
             }"""
         )
 
