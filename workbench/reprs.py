@@ -75,6 +75,14 @@ def readable_loss(loss: float | None) -> str:
     return f"{loss:.3f}" if abs(loss) < 1000 else f"{loss:.1e}"
 
 
+def readable_rate(rate: float | None) -> str:
+    """Return a learning rate as people write it: `7e-4`, `2.5e-5`; `–` without one."""
+    if rate is None:
+        return "–"
+    digits, power = f"{rate:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(power)}"
+
+
 def readable_percent(share: float | None) -> str:
     """Return a share or score in 0..1 as people read it: `83.1 %`; `–` where there is none."""
     return "–" if share is None else f"{100 * share:.1f} %"

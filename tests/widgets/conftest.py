@@ -26,9 +26,9 @@ def started(epochs: int = 3, steps: int = 4) -> RunStarted:
 
 
 def step(number: int, steps: int = 4, **changes: object) -> StepDone:
-    facts = dict(loss=1 / number, lr=1e-3, samples_per_s=8.0, host_rss_bytes=10**9, eta_s=61.0)
-    return StepDone(step=number, epoch=(number - 1) // steps, time=1000.0 + number,
-                    **{**facts, **changes})
+    facts = dict(loss=1 / number, lr=1e-3, samples_per_s=8.0, host_rss_bytes=10**9, eta_s=61.0,
+                 time=1000.0 + number)
+    return StepDone(step=number, epoch=(number - 1) // steps, **{**facts, **changes})
 
 
 def epoch(number: int, miou: float | None = 0.5, steps: int = 4, **changes: object) -> EpochDone:

@@ -13,7 +13,7 @@ from matplotlib import image
 import workbench as wb
 from tests.widgets.conftest import epoch, preview, started, step, write
 from workbench.errors import DataError, RunError
-from workbench.events import RunFinished, WarningRaised
+from workbench.events import RunFinished, RunResumed, RunStopped, WarningRaised
 from workbench.runs import control
 from workbench.runs.lock import writing
 from workbench.widgets import board, cells, dashboard
@@ -66,7 +66,7 @@ def test_it_is_a_view_on_a_folder_and_its_value_is_the_run(make_run):
     assert board.widget.runs[0]["state"] == "finished"
     assert len(joined(board.widget, "steps")) == 8
     assert [row[3] for row in joined(board.widget, "epochs")] == [0.5, 0.6]
-    assert repr(board).startswith("lora · finished · best validation mIoU 60.0 %")
+    assert repr(board).startswith("lora · finished · validation mIoU 60.0 %")
 
 
 def test_the_code_view_is_the_line_that_it_stands_for(make_run):
@@ -192,21 +192,30 @@ def test_the_picture_holds_the_chips_too(make_run):
     assert image.imread(io.BytesIO(board.picture())).shape[0] > without.shape[0] + 100
 
 
-def test_it_looks_as_long_as_the_run_lives_and_no_longer(make_run, displayed, kernel, monkeypatch):
+def test_its_picture_shows_the_end_and_a_resumed_run_is_followed_again(
+        make_run, displayed, kernel, monkeypatch):
     monkeypatch.setattr(dashboard, "EVERY_S", 0.01)
+    monkeypatch.setattr(dashboard, "REST_S", 0.01)
     run = make_run(started(), step(1))
     with writing(run.folder):
         write(run, step(2))
         board = wb.dashboard(run)
         board._ipython_display_()
-        thread = board._thread
-        assert thread.is_alive()
-        write(run, *DONE[3:])
-    thread.join(20)
-    assert not thread.is_alive()
-    assert board.widget.runs[0]["state"] == "finished"
-    assert displayed[-1]["update"]
-    assert displayed[-1]["data"]["text/plain"].startswith("lora · finished")
+        write(run, *DONE[3:9], RunStopped(step=8, reason="asked to stop"))
+
+    def picture() -> str:
+        return displayed[-1]["data"]["text/plain"] if displayed[-1].get("update") else ""
+
+    until(lambda: picture().startswith("lora · stopped"))
+    with writing(run.folder):
+        write(run, RunResumed(step=8, epoch=1, device="cpu"))
+        until(lambda: board.widget.runs[0]["state"] == "running")
+        write(run, *DONE[9:])
+    until(lambda: picture().startswith("lora · finished"))
+    count = len(displayed)
+    board.close()
+    board._thread.join(20)
+    assert len(displayed) == count, "a run that is over is drawn once"
 
 
 def test_running_a_cell_again_closes_what_it_showed_before(make_run, displayed, kernel):
@@ -349,7 +358,7 @@ def test_what_nobody_expected_is_told_and_reported(watched, monkeypatch):
     reported = []
     monkeypatch.setattr(threading, "excepthook", reported.append)
     _, board = watched
-    monkeypatch.setattr(board, "_num_epochs", lambda: 1 / 0)
+    monkeypatch.setattr(board, "_show_chips", lambda: 1 / 0)
     board._thread.join(20)
     assert "Unexpected ZeroDivisionError" in board.widget.lines[-1]["text"]
     assert "has stopped looking; run its cell again" in board.widget.lines[-1]["text"]

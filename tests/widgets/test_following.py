@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.widgets.conftest import epoch, started, step, write
@@ -35,7 +37,7 @@ def test_what_is_new_is_taken_in_at_each_look(make_run):
         follower = following(run)
         assert follower.state == "running"
         assert follower.headline() == "epoch 1 of 3 · step 2 of 4"
-        assert facts(follower)["left"] == "1 min 01 s"
+        assert facts(follower)["left, at most"] == "1 min 01 s"
         write(run, step(3), step(4), epoch(0, 0.5), step(5))
         follower.read()
         assert follower.headline() == "epoch 2 of 3 · step 1 of 4"
@@ -43,7 +45,7 @@ def test_what_is_new_is_taken_in_at_each_look(make_run):
     assert [row[0] for row in follower.steps.rows] == [0.25, 0.5, 0.75, 1.0, 1.25]
     assert follower.regions == ["ghana", "spain"]
     assert follower.epochs[0][5] == [0.5, None]
-    assert facts(follower)["best validation mIoU"] == "50.0 %"
+    assert facts(follower)["validation mIoU"] == "50.0 %"
 
 
 def test_it_says_what_was_asked_until_it_is_done(make_run):
@@ -60,7 +62,7 @@ def test_it_says_what_was_asked_until_it_is_done(make_run):
         write(run, RunPaused(step=2))
         follower.read()
         assert (follower.state, follower.wish) == ("paused", "")
-        assert facts(follower)["left"] == "–"
+        assert facts(follower)["left, at most"] == "–"
 
 
 def test_a_run_that_is_over_cannot_be_asked(make_run):
@@ -78,11 +80,59 @@ def test_what_a_resumed_run_superseded_is_gone(make_run):
     assert follower.log[-1].text == "goes on after step 4 on cpu"
 
 
-def test_time_does_not_pass_while_it_is_paused_or_stopped(make_run):
+def test_time_does_not_pass_while_it_is_paused(make_run):
     run = make_run(started(), step(4), RunPaused(step=4, time=1005.0),
                    RunUnpaused(step=4, time=5000.0), step(5))
-    follower = following(run)
-    assert facts(follower)["elapsed"] == "5 s"
+    assert facts(following(run))["elapsed"] == "5 s"
+
+
+def test_nor_between_a_stop_and_the_morning_after(make_run):
+    run = make_run(started(), *map(step, range(1, 5)), epoch(0),
+                   RunStopped(step=4, reason="asked to stop", time=1005.0),
+                   RunResumed(step=4, epoch=1, device="cpu", time=90_000.0),
+                   step(5, time=90_002.0))
+    assert facts(following(run))["elapsed"] == "6 s"
+
+
+def test_the_clock_goes_on_during_a_long_step(make_run, monkeypatch):
+    run = make_run(started())
+    with writing(run.folder):
+        write(run, step(1))
+        follower = following(run)
+        monkeypatch.setattr(time, "time", lambda: 1042.0)
+        assert facts(follower)["elapsed"] == "42 s"
+
+
+def test_it_says_what_takes_its_time_where_no_step_is_done(make_run, monkeypatch):
+    run = make_run()
+    with writing(run.folder):
+        follower = following(run)
+        begun = time.time()
+        monkeypatch.setattr(time, "time", lambda: begun + 75)
+        assert follower.headline() == "opening data and model · 1 min 15 s"
+        write(run, started(), *map(step, range(1, 5)))
+        follower.read()
+        assert follower.headline() == "epoch 1 of 3 · validating"
+        write(run, epoch(0), RunFinished(reason="done", best_epoch=0, duration_s=1.0,
+                                         peak_host_rss_bytes=1))
+        follower.read()
+        assert follower.headline() == "epoch 1 of 3 · scoring test and held-out regions"
+        assert follower.busy
+    follower.read()
+    assert follower.headline() == "epoch 1 of 3"
+    assert not follower.busy
+
+
+def test_the_score_that_is_said_is_that_of_the_weights_that_are_kept(make_run):
+    follower = following(make_run(started(), epoch(0, 0.5), epoch(1, 0.7, best=False)))
+    score = next(fact for fact in follower.facts() if fact["label"] == "validation mIoU")
+    assert (score["value"], score["note"]) == ("50.0 %", "epoch 1, the best by loss")
+
+
+def test_speed_is_not_that_of_the_last_incomplete_batch(make_run):
+    steps = [step(number, samples_per_s=20.0) for number in range(1, 10)]
+    follower = following(make_run(started(), *steps, step(10, samples_per_s=300.0)))
+    assert facts(follower)["speed"] == "20.0 chips/s"
 
 
 @pytest.mark.parametrize(("event", "kind", "words"), [
@@ -97,7 +147,7 @@ def test_how_it_ended_and_what_to_do_is_said(make_run, event, kind, words):
     follower = following(make_run(started(), step(4), event))
     assert follower.notice()["kind"] == kind
     assert words in follower.notice()["text"]
-    assert "left" not in facts(follower)
+    assert "left, at most" not in facts(follower)
 
 
 def test_a_process_that_went_without_a_word_is_told(make_run):
@@ -124,7 +174,9 @@ def test_memory_of_a_device_comes_with_its_peak_and_a_share_of_the_card(make_run
 
 
 def test_held_out_regions_are_there_only_if_they_are_watched(make_run):
-    assert following(make_run(started(), epoch(0))).held_out == []
+    follower = following(make_run(started(), epoch(0)))
+    assert (follower.held_out, follower.unwatched) == ([], ("bolivia",))
     watched = epoch(0, held_out_miou_by_region={"bolivia": 0.4})
     follower = following(make_run(started(), watched, name="watched"))
     assert (follower.held_out, follower.epochs[0][6]) == (["bolivia"], [0.4])
+    assert follower.unwatched == ()

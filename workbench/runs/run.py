@@ -93,6 +93,11 @@ class Run:
         return self._split
 
     @functools.cached_property
+    def hold_out(self) -> tuple[str, ...]:
+        """Return the names of the held-out regions; known even where the data are not."""
+        return tuple(self._read(layout.SPLIT).get("hold_out", ()))
+
+    @functools.cached_property
     def info(self) -> DatasetInfo:
         """Return what the dataset said of itself; known even where the data are not."""
         return DatasetInfo.model_validate(self.resolved["dataset"])

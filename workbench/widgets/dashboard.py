@@ -14,7 +14,6 @@ from IPython.display import DisplayHandle
 from workbench.errors import DataError, WorkbenchError
 from workbench.plots import preview
 from workbench.runs import Run, RunList, open_run
-from workbench.runs.lock import is_live
 from workbench.runs.preview import PREVIEW
 from workbench.widgets.board import Board
 from workbench.widgets.cells import take_the_place
@@ -25,6 +24,8 @@ from workbench.widgets.tiles import tiles
 
 # Twice as often as is needed to see a run move; a look reads what is new in one file.
 EVERY_S = 0.5
+# A run that has ended may be resumed, here or by anybody.
+REST_S = 2.0
 # The still picture takes a quarter of a second to draw, in a kernel that others want to use.
 PICTURE_EVERY_S = 20.0
 _SHARE = 0.02
@@ -60,7 +61,7 @@ def _opened(run: AnyRun) -> Run:
 
 
 class Dashboard:
-    """A view on run folders that keeps itself up to date until its runs have ended.
+    """A view on run folders that keeps itself up to date until it is closed.
 
     Attributes:
         value: The run, or the runs.
@@ -83,7 +84,7 @@ class Dashboard:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._still: DisplayHandle | None = None
-        self._still_epochs = -1
+        self._still_epochs, self._still_words = -1, ""
         self._still_next = 0.0
         self.refresh(now=True)
 
@@ -98,10 +99,10 @@ class Dashboard:
                 return False
             for follower in self._followers:
                 follower.read()
-            ended = not any(map(_busy, self._followers))
-            self.widget.show(now=now or ended)
+            busy = any(follower.busy for follower in self._followers)
+            self.widget.show(now=now or not busy)
             self._show_chips()
-            return not ended
+            return busy
 
     @property
     def box(self) -> Board:
@@ -109,8 +110,8 @@ class Dashboard:
         return self.widget
 
     def follow(self) -> None:
-        """Keep the widget up to date, in a thread, until the runs have ended."""
-        if self._thread is None and self.refresh():
+        """Keep the widget up to date, in a thread, until it is closed."""
+        if self._thread is None:
             self._thread = threading.Thread(target=self._follow, name="workbench-dashboard",
                                             daemon=True)
             self._thread.start()
@@ -165,13 +166,17 @@ class Dashboard:
 
     def _follow(self) -> None:
         with telling(self._tell_the_end):
-            more = True
-            while more and not self._closed.wait(EVERY_S):
-                more = self.refresh()
-                grown = self._num_epochs() != self._still_epochs
-                due = not more or (grown and time.monotonic() > self._still_next)
-                if self._still and due:
+            busy = True
+            while not self._closed.wait(EVERY_S if busy else REST_S):
+                busy = self.refresh()
+                if self._still and self._outdated(busy):
                     self._draw(self._still.update)
+
+    def _outdated(self, busy: bool) -> bool:
+        """Return whether the still picture is to be drawn again: at the end in any case."""
+        if not busy:
+            return repr(self) != self._still_words
+        return self._num_epochs() != self._still_epochs and time.monotonic() > self._still_next
 
     def _tell_the_end(self, text: str) -> None:
         """Say that nobody looks any more; the curves that are shown are not the newest."""
@@ -181,7 +186,7 @@ class Dashboard:
 
     def _draw(self, display: Callable[..., Any]) -> None:
         begin = time.monotonic()
-        self._still_epochs = self._num_epochs()
+        self._still_epochs, self._still_words = self._num_epochs(), repr(self)
         display(still_bundle(self), raw=True)
         end = time.monotonic()
         self._still_next = end + max(PICTURE_EVERY_S, (end - begin) / _SHARE)
@@ -198,12 +203,6 @@ def still_bundle(board: Dashboard) -> dict[str, Any]:
     """Return the still picture as a notebook keeps it."""
     png = board.picture()
     return {"text/plain": repr(board)} | ({} if png is None else {"image/png": png})
-
-
-def _busy(follower: Follower) -> bool:
-    # A run that has finished is being scored as long as its process holds the lock; one that
-    # cannot be read may be mended, by a person or by a network drive that is back.
-    return follower.live or bool(follower.trouble) or is_live(follower.folder)
 
 
 def _modified(path: Path) -> int | None:

@@ -6,8 +6,10 @@ trains, and whether it is over, makes no difference.
 
 from __future__ import annotations
 
+import statistics
 import threading
-from collections.abc import Iterator
+import time
+from collections import deque
 from typing import Any, NamedTuple
 
 from workbench.errors import RunError, WorkbenchError
@@ -31,15 +33,19 @@ from workbench.reprs import (
     readable_duration,
     readable_loss,
     readable_percent,
+    readable_rate,
 )
 from workbench.runs import Run, control
 from workbench.runs.failures import cause, goes_on
+from workbench.runs.lock import LOCK, is_live
 from workbench.runs.run import LIVE
 from workbench.widgets.thinning import Thinned
 
 # Lines of the log that are kept, and how long one may be: a warning may quote half a dataset.
 LOG_LINES = 60
 LOG_LENGTH = 300
+# One step says little, and the last one of an epoch has fewer chips: the middle of so many is said.
+_RECENT = 20
 # The state of a run whose folder does not say how it stands.
 UNREADABLE = "unreadable"
 _ASKED = {
@@ -63,12 +69,14 @@ class Follower:
     Attributes:
         state: As `Run.state`; `unreadable` while the folder is damaged or gone.
         trouble: Why it is unreadable and what to do; empty while it is not.
+        scoring: Whether it is trained, and its process scores it.
         steps: Loss, learning rate, speed and memory, thinned.
         epochs: A row for each epoch: number of epochs done, training loss, validation loss,
             validation mIoU (0 to 1), whether it was the best so far, and the mIoU of `regions`
             and of `held_out` in their order.
         regions: Names of the training regions.
         held_out: Names of held-out regions; empty unless they were chosen to be watched.
+        unwatched: Names of held-out regions while none of them is watched.
         log: State changes and warnings, the newest last.
     """
 
@@ -80,6 +88,8 @@ class Follower:
         self.name = run.name
         self.state = "starting"
         self.trouble = ""
+        self.scoring = False
+        self.unwatched: tuple[str, ...] = ()
         self.times_begun = 0
         self._begin()
 
@@ -89,6 +99,8 @@ class Follower:
         self._last: Event | None = None
         self._started: RunStarted | None = None
         self._step: StepDone | None = None
+        self._best: EpochDone | None = None
+        self._speeds: deque[float] = deque(maxlen=_RECENT)
         self._eta_s: float | None = None
         self._elapsed_s = 0.0
         self.steps = Thinned()
@@ -102,22 +114,31 @@ class Follower:
         """Return whether some process trains it, or is about to."""
         return self.state in LIVE
 
+    @property
+    def busy(self) -> bool:
+        """Return whether there may be more to come without anybody resuming it."""
+        # One that cannot be read may be mended, by a person or by a network drive that is back.
+        return self.live or self.scoring or bool(self.trouble)
+
     def read(self) -> None:
         """Take in what the folder says now; what was read before stays while it is unreadable."""
         try:
             with self._lock:
                 self.state = self._run.state
                 events = self._run.events()
+                self.unwatched = self._run.hold_out
         except RunError as error:
             self.state, self.trouble = UNREADABLE, str(error)
             return
         self.trouble = ""
+        self.scoring = not self.live and is_live(self.folder)
         if self._read > len(events) or (self._read and events[self._read - 1] is not self._last):
             self._begin()  # a resumed run superseded what was read before
         for event in events[self._read :]:
             self._take(event)
             self._last = event
         self._read = len(events)
+        self.unwatched = () if self.held_out else self.unwatched
 
     def ask(self, wish: str) -> None:
         """Ask the training to `pause`, `unpause`, `stop` or `stop_after_epoch`.
@@ -156,14 +177,25 @@ class Follower:
 
     def headline(self) -> str:
         """Say how far it is."""
+        if self.state == "starting":
+            return f"opening data and model{self._since_launch()}"
         if not self._started:
-            return "preparing" if self.live else ""
+            return ""
         epochs, steps = self._started.epochs, self._started.steps_per_epoch
-        done = self._last.step if self._last else 0
         words = [f"epoch {min(len(self.epochs) + self.live, epochs)} of {epochs}"]
         if self.live:
-            words.append(f"step {min(done - len(self.epochs) * steps, steps)} of {steps}")
+            done = (self._last.step if self._last else 0) - len(self.epochs) * steps
+            words.append("validating" if done >= steps else f"step {done} of {steps}")
+        elif self.scoring:
+            words.append("scoring test and held-out regions")
         return " · ".join(words)
+
+    def _since_launch(self) -> str:
+        try:
+            begun = (self.folder / LOCK).stat().st_mtime
+        except OSError:
+            return ""
+        return f" · {readable_duration(max(time.time() - begun, 0))}"
 
     def progress(self) -> float:
         """Return the share of all steps that is done, 0 to 1."""
@@ -172,20 +204,40 @@ class Follower:
         steps = self._started.epochs * self._started.steps_per_epoch
         return min(self._last.step / max(steps, 1), 1)
 
+    @property
+    def best_miou(self) -> float | None:
+        """Return the validation mIoU of the epoch whose weights are kept, None before one."""
+        return self._best.val_miou if self._best else None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return the seconds that it has trained, until now where it does."""
+        if self.state == "running" and self._last:
+            return self._elapsed_s + max(time.time() - self._last.time, 0)
+        return self._elapsed_s
+
+    @property
+    def left_s(self) -> float | None:
+        """Return the seconds left if no early stopping comes, None where it does not go on."""
+        return self._eta_s if self.state == "running" else None
+
     def facts(self) -> list[dict[str, Any]]:
         """Return what is worth a number of its own: label, value, note, and a share of a bar."""
-        step, best = self._step, max(self._scores(), default=None)
-        facts = [_fact("training loss", readable_loss(step.loss if step else None)),
-                 _fact("best validation mIoU", readable_percent(best)),
-                 _fact("learning rate", f"{step.lr:.1e}" if step else "–"),
-                 _fact("speed", f"{step.samples_per_s:.1f} chips/s" if step else "–")]
+        step, best = self._step, self._best
+        validation = f"validation {readable_loss(self.epochs[-1][2])}" if self.epochs else ""
+        facts = [
+            _fact("training loss", readable_loss(step.loss if step else None), validation),
+            _fact("validation mIoU", readable_percent(self.best_miou),
+                  f"epoch {best.epoch + 1}, the best by loss" if best else ""),
+            _fact("learning rate", readable_rate(step.lr if step else None)),
+            _fact("speed", f"{statistics.median(self._speeds):.1f} chips/s" if step else "–"),
+        ]  # fmt: skip
         if step and step.device_memory_bytes is not None:
             facts.append(_device(step))
         facts.append(_fact("host memory", readable_bytes(step.host_rss_bytes if step else None)))
-        facts.append(_fact("elapsed", readable_duration(self._elapsed_s)))
+        facts.append(_fact("elapsed", readable_duration(self.elapsed_s)))
         if self.live:
-            left = None if self.state == "paused" else self._eta_s
-            facts.append(_fact("left", readable_duration(left)))
+            facts.append(_fact("left, at most", readable_duration(self.left_s)))
         return facts
 
     def notice(self) -> dict[str, str]:
@@ -216,20 +268,20 @@ class Follower:
                 for part, words in (("test", "test"), ("held_out", "held-out")) if part in scores]
         return "".join(said)
 
-    def _scores(self) -> Iterator[float]:
-        return (row[3] for row in self.epochs if row[3] is not None)
-
     def _take(self, event: Event) -> None:
-        if self._last and not isinstance(self._last, RunPaused) and not self._last.terminal:
+        if self._last and not (isinstance(self._last, RunPaused) or self._last.terminal
+                               or isinstance(event, RunResumed)):
             self._elapsed_s += max(event.time - self._last.time, 0.0)
         match event:
             case RunStarted():
                 self._started = event
             case StepDone():
                 self._step, self._eta_s = event, event.eta_s
+                self._speeds.append(event.samples_per_s)
                 self.steps.add(event, event.step / self._steps_per_epoch())
             case EpochDone():
                 self._eta_s = event.eta_s
+                self._best = event if event.best else self._best
                 self._take_epoch(event)
         if line := _line(event):
             self.log = [*self.log, line][-LOG_LINES:]

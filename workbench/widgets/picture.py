@@ -13,6 +13,7 @@ from PIL import Image
 from workbench.plots import curves, preview
 from workbench.plots.chips import ChipTable
 from workbench.plots.style import Picture, themed
+from workbench.reprs import readable_duration, readable_percent
 from workbench.widgets.following import Follower
 from workbench.widgets.thinning import DEVICE, HOST, LOSS, LR, PEAK, SPEED, X
 
@@ -42,14 +43,13 @@ def drawn(followers: Sequence[Follower], chips: ChipTable) -> bytes | None:
 
 def summary(follower: Follower) -> str:
     """Say in one line how far a run is and how well it does."""
-    facts = {fact["label"]: fact["value"] for fact in follower.facts()}
     words = [follower.name, follower.headline() if follower.live else follower.state]
-    if (best := facts["best validation mIoU"]) != "–":
-        words.append(f"best validation mIoU {best}")
-    if follower.live and facts["left"] != "–":
-        words.append(f"{facts['left']} left")
+    if follower.best_miou is not None:
+        words.append(f"validation mIoU {readable_percent(follower.best_miou)}")
+    if follower.left_s is not None:
+        words.append(f"at most {readable_duration(follower.left_s)} left")
     elif not follower.live:
-        words.append(facts["elapsed"])
+        words.append(readable_duration(follower.elapsed_s))
     return " · ".join(filter(None, words))
 
 
