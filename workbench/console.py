@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from workbench.data.split import display_name
 from workbench.events import (
     EpochDone,
     Event,
-    FeaturesCached,
     RunFailed,
     RunFinished,
     RunPaused,
@@ -23,15 +26,17 @@ from workbench.events import (
     RunStopped,
     RunUnpaused,
     StepDone,
-    WarningRaised,
 )
 from workbench.reprs import (
     readable_bytes,
-    readable_count,
     readable_duration,
     readable_loss,
+    readable_path,
     readable_percent,
+    readable_rate,
 )
+from workbench.runs.history import Stopwatch
+from workbench.runs.words import level, words
 
 _BAR_WIDTH = 24  # with the words beside it, it fits 80 columns
 
@@ -47,6 +52,7 @@ class TerminalView:
         self._epoch: EpochDone | None = None
         self._best: EpochDone | None = None
         self._standing = "starting"
+        self._watch = Stopwatch()
         self._live = Live(
             get_renderable=self._picture, console=self._console, refresh_per_second=4,
         )  # fmt: skip
@@ -68,6 +74,7 @@ class TerminalView:
 
     def _note(self, event: Event) -> None:
         """Keep what the picture is made of."""
+        self._watch.take(event)
         match event:
             case RunStarted():
                 self._started, self._standing = event, ""
@@ -85,33 +92,16 @@ class TerminalView:
 
     def _message(self, event: Event) -> str:
         """Return what is worth a line of its own, empty where nothing is."""
+        said = words(event)
         match event:
-            case RunStarted():
-                return (f"{readable_count(event.trainable_parameters)} of "
-                        f"{readable_count(event.total_parameters)} parameters learn on "
-                        f"{event.device}")
-            case RunResumed():
-                return f"goes on after step {event.step}"
-            case RunPaused():
-                return f"paused after step {event.step}, its checkpoint written"
-            case RunUnpaused():
-                return "goes on"
-            case FeaturesCached():
-                return (f"features of {event.chips} chips computed in "
-                        f"{readable_duration(event.duration_s)}; "
-                        f"{readable_bytes(event.disk_bytes)} on disk")
-            case WarningRaised():
-                return f"warning: {event.message}"
             case RunFinished():
-                peak = event.peak_device_bytes or event.peak_host_rss_bytes
-                return (f"{event.reason}, in {readable_duration(event.duration_s)}; best epoch "
-                        f"{event.best_epoch + 1}; peak memory {readable_bytes(peak)}")
+                return f"{said}; scores of test and held-out regions come next"
             case RunStopped():
-                return (f"stopped after step {event.step} ({event.reason}); "
-                        f"wb.resume({str(self._folder)!r}) goes on")
+                folder = shlex.quote(readable_path(self._folder))
+                return f"{said}; `workbench fit --resume {folder}` goes on"
             case RunFailed():
-                return f"failed: {event.error}"
-        return ""
+                return f"failed: {said}"
+        return f"warning: {said}" if level(event) == "warning" else said
 
     def _epoch_line(self, event: EpochDone) -> str:
         train, val = readable_loss(event.train_loss), readable_loss(event.val_loss)
@@ -132,27 +122,34 @@ class TerminalView:
         facts = Table.grid(padding=(0, 2))
         for name, fact in self._facts():
             facts.add_row(Text(f"  {name}", style="dim"), Text(fact))
-        return Group(self._bar(), facts)
+        # A terminal writes ^C behind the last line: it must not break it.
+        return Constrain(Group(self._bar(), facts), self._console.width - 3)
 
     def _bar(self) -> RenderableType:
         step, started = self._step, self._started
         total = started.epochs * started.steps_per_epoch if started else None
-        done = step.step if step else 0
-        words = [self._folder.name]
-        if started:
-            epoch = min((step.epoch if step else 0) + 1, started.epochs)
-            words.append(f"epoch {epoch}/{started.epochs}")
-        if self._standing:
-            words.append(self._standing)
-        elif step:
-            words.append(f"ETA {readable_duration(step.eta_s)}")
         line = Table.grid(padding=(0, 1))
         moving = total is None and self._standing == "starting"
         line.add_row(
-            ProgressBar(total=total or 1, completed=done, width=_BAR_WIDTH, pulse=moving),
-            Text(" · ".join(words), overflow="ellipsis", no_wrap=True),
+            ProgressBar(total=total or 1, completed=step.step if step else 0, width=_BAR_WIDTH,
+                        pulse=moving),
+            Text(" · ".join((self._folder.name, *self._state())), overflow="ellipsis",
+                 no_wrap=True),
         )
         return line
+
+    def _state(self) -> Iterator[str]:
+        """Yield how far it is."""
+        step, started = self._step, self._started
+        if started:
+            done = self._epoch.epoch + 1 if self._epoch else 0
+            yield f"epoch {min((step.epoch if step else 0) + 1, started.epochs)}/{started.epochs}"
+            if not self._standing and step and step.step >= (done + 1) * started.steps_per_epoch:
+                yield "validating"
+        if self._standing:
+            yield self._standing
+        elif step:
+            yield f"ETA {readable_duration(step.eta_s)}"
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         step, epoch, best = self._step, self._epoch, self._best
@@ -160,15 +157,20 @@ class TerminalView:
             validation = f" · validation {readable_loss(epoch.val_loss)}" if epoch else ""
             yield "loss", f"training {readable_loss(step.loss)}{validation}"
         if epoch and epoch.val_miou is not None:
-            chosen = f" · best in epoch {best.epoch + 1}" if best else ""
-            yield "val mIoU", f"{readable_percent(epoch.val_miou)}{chosen}"
+            kept = f" · best by loss: epoch {best.epoch + 1}" if best else ""
+            if best and best is not epoch:
+                kept += _score(",", best.val_miou)
+            yield "val mIoU", f"{readable_percent(epoch.val_miou)}{kept}"
             if regions := _by_region(epoch.val_miou_by_region):
                 yield "by region", regions
         if epoch and (watched := _by_region(epoch.held_out_miou_by_region)):
             yield "held out", f"{watched} (watched)"
         if step:
-            yield "speed", f"{step.samples_per_s:.1f} chips/s · learning rate {step.lr:.2g}"
+            rate = readable_rate(step.lr)
+            yield "speed", f"{step.samples_per_s:.1f} chips/s · learning rate {rate}"
             yield "memory", _memory(step)
+            so_far = self._watch.seconds if self._standing else self._watch.now(time.time())
+            yield "elapsed", readable_duration(so_far)
 
 
 def _score(words: str, score: float | None) -> str:
@@ -176,7 +178,7 @@ def _score(words: str, score: float | None) -> str:
 
 
 def _by_region(scores: dict[str, float | None]) -> str:
-    return " · ".join(_score(region, score) for region, score in scores.items()
+    return " · ".join(_score(display_name(region), score) for region, score in scores.items()
                       if score is not None)
 
 

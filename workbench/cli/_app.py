@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workbench import __version__
+from workbench.reprs import text_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from workbench.runs import Run
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,6 +67,11 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task(title, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+def tell(run: Run) -> None:
+    """Print what is worth knowing about a run, a line each."""
+    print(text_table(("run", run.name), run.facts().items()))
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import workbench as wb
-from workbench.cli._app import Device, Root, app, examples
+from workbench.cli._app import Device, Root, app, examples, tell
 from workbench.cli._options import Choices, training_command
 from workbench.errors import RecipeError
 
@@ -65,14 +66,15 @@ def fit(
 ) -> None:
     """Fine-tune a backbone, or go on with a run; Ctrl-C stops after the step, with a checkpoint."""
     if resume is not None:
-        _say(wb.resume(resume, device=device, wait=not detach), detach)
+        _say(wb.resume(resume, device=device, wait=not detach, show=True), detach)
         return
     if name is not None and choices.baselines:
         raise RecipeError(f"--name {name} names one run, and --baselines trains several; leave "
                           "--name away: each has a name of its own.")
     split, recipes = choices.split_and_recipes()
-    print(split)
-    train = wb.launch if detach else wb.fit
+    print(split, flush=True)
+    # The log of a batch job is read by a person, too.
+    train = wb.launch if detach else functools.partial(wb.fit, show=True)
     for recipe in recipes:
         run = train(recipe, split, name=name, root=root, device=device,
                     watch_held_out=watch_held_out)
@@ -80,7 +82,7 @@ def fit(
 
 
 def _say(run: Run, detached: bool) -> None:
-    print(run)
+    tell(run)
     if detached:
         print(f"trains on its own: `workbench watch {run.folder}` shows it, `workbench stop "
               f"{run.folder}` ends it")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import workbench as wb
-from workbench.cli._app import RunFolder, app, examples
+from workbench.cli._app import RunFolder, app, examples, tell
 
 
 @app.command(epilog=examples("workbench fit --detach --name lora", "workbench watch runs/lora"))
@@ -21,7 +21,7 @@ def watch(run: RunFolder) -> None:
     except KeyboardInterrupt:
         print(f"{opened.name} goes on; `workbench stop {run}` ends it")
         return
-    print(opened)
+    tell(opened)
 
 
 @app.command(epilog=examples("workbench pause runs/lora"))

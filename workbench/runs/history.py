@@ -7,9 +7,39 @@ from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
-from workbench.events import EpochDone, Event, RunFinished, StepDone
+from workbench.events import EpochDone, Event, RunFinished, RunPaused, RunResumed, StepDone
 
 E = TypeVar("E", bound=Event)
+
+
+class Stopwatch:
+    """Seconds that a run has trained: no pause counts, nor what lies between its end and a resume.
+
+    Attributes:
+        seconds: Until the newest event.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._last: Event | None = None
+
+    def take(self, event: Event) -> None:
+        """Take in the next event."""
+        if self._runs and not isinstance(event, RunResumed):
+            self.seconds += self._since(event.time)
+        self._last = event
+
+    def now(self, clock: float) -> float:
+        """Return the seconds until `clock`, in seconds since 1970, of a run that lives."""
+        return self.seconds + (self._since(clock) if self._runs else 0.0)
+
+    @property
+    def _runs(self) -> bool:
+        last = self._last
+        return last is not None and not (last.terminal or isinstance(last, RunPaused))
+
+    def _since(self, clock: float) -> float:
+        return max(clock - self._last.time, 0.0) if self._last else 0.0
 
 
 class History(NamedTuple):

@@ -16,20 +16,14 @@ from workbench.errors import RunError, WorkbenchError
 from workbench.events import (
     EpochDone,
     Event,
-    FeaturesCached,
     RunFailed,
     RunFinished,
-    RunPaused,
-    RunResumed,
     RunStarted,
     RunStopped,
-    RunUnpaused,
     StepDone,
-    WarningRaised,
 )
 from workbench.reprs import (
     readable_bytes,
-    readable_count,
     readable_duration,
     readable_loss,
     readable_percent,
@@ -37,8 +31,10 @@ from workbench.reprs import (
 )
 from workbench.runs import Run, control
 from workbench.runs.failures import cause, goes_on
+from workbench.runs.history import Stopwatch
 from workbench.runs.lock import LOCK, is_live
 from workbench.runs.run import LIVE
+from workbench.runs.words import level, words
 from workbench.widgets.thinning import Thinned
 
 # Lines of the log that are kept, and how long one may be: a warning may quote half a dataset.
@@ -102,7 +98,7 @@ class Follower:
         self._best: EpochDone | None = None
         self._speeds: deque[float] = deque(maxlen=_RECENT)
         self._eta_s: float | None = None
-        self._elapsed_s = 0.0
+        self._watch = Stopwatch()
         self.steps = Thinned()
         self.epochs: list[list[Any]] = []
         self.regions: list[str] = []
@@ -182,13 +178,11 @@ class Follower:
         if not self._started:
             return ""
         epochs, steps = self._started.epochs, self._started.steps_per_epoch
-        words = [f"epoch {min(len(self.epochs) + self.live, epochs)} of {epochs}"]
+        epoch = f"epoch {min(len(self.epochs) + self.live, epochs)} of {epochs}"
         if self.live:
             done = (self._last.step if self._last else 0) - len(self.epochs) * steps
-            words.append("validating" if done >= steps else f"step {done} of {steps}")
-        elif self.scoring:
-            words.append("scoring test and held-out regions")
-        return " · ".join(words)
+            return f"{epoch} · {'validating' if done >= steps else f'step {done} of {steps}'}"
+        return f"{epoch} · scoring test and held-out regions" if self.scoring else epoch
 
     def _since_launch(self) -> str:
         try:
@@ -212,9 +206,7 @@ class Follower:
     @property
     def elapsed_s(self) -> float:
         """Return the seconds that it has trained, until now where it does."""
-        if self.state == "running" and self._last:
-            return self._elapsed_s + max(time.time() - self._last.time, 0)
-        return self._elapsed_s
+        return self._watch.now(time.time()) if self.state == "running" else self._watch.seconds
 
     @property
     def left_s(self) -> float | None:
@@ -269,9 +261,7 @@ class Follower:
         return "".join(said)
 
     def _take(self, event: Event) -> None:
-        if self._last and not (isinstance(self._last, RunPaused) or self._last.terminal
-                               or isinstance(event, RunResumed)):
-            self._elapsed_s += max(event.time - self._last.time, 0.0)
+        self._watch.take(event)
         match event:
             case RunStarted():
                 self._started = event
@@ -314,34 +304,7 @@ def _fact(label: str, value: str, note: str = "", share: float | None = None) ->
 
 
 def _line(event: Event) -> Line | None:
-    level, text = _words(event)
+    text = words(event)
     if len(text) > LOG_LENGTH:
         text = f"{text[:LOG_LENGTH]}… (all of it is in log.txt)"
-    return Line(event.time, level, text) if text else None
-
-
-def _words(event: Event) -> tuple[str, str]:
-    match event:
-        case RunStarted():
-            learn = readable_count(event.trainable_parameters)
-            return "info", (f"started on {event.device}: {learn} of "
-                            f"{readable_count(event.total_parameters)} parameters learn")
-        case RunResumed():
-            return "info", f"goes on after step {event.step} on {event.device}"
-        case RunPaused():
-            return "info", f"paused after step {event.step}, with a checkpoint"
-        case RunUnpaused():
-            return "info", "goes on"
-        case FeaturesCached():
-            return "info", (f"features of {event.chips} chips computed in "
-                            f"{readable_duration(event.duration_s)}; "
-                            f"{readable_bytes(event.disk_bytes)} on disk")
-        case WarningRaised():
-            return "warning", event.message
-        case RunFinished():
-            return "info", f"finished: {event.reason}"
-        case RunStopped():
-            return "info", f"stopped after step {event.step}: {event.reason}"
-        case RunFailed():
-            return "error", event.error
-    return "info", ""
+    return Line(event.time, level(event), text) if text else None
