@@ -293,6 +293,16 @@ def test_predict_writes_a_raster_on_the_same_grid(two_runs, tiny_folder, tmp_pat
     assert (tmp_path / "water_probability.tif").exists()
 
 
+def test_a_place_that_nothing_can_be_written_to_is_refused_before_anything_is_predicted(
+        two_runs, two_scenes, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scene_module, "predicted", None)
+    (tmp_path / "file").touch()
+    assert fails(monkeypatch, "predict", str(two_runs[0] / "probe"), *two_scenes,
+                 "--output", str(tmp_path / "file" / "maps")) == 1
+    assert "file/maps (Not a directory). Give another place: --output" in " ".join(
+        capsys.readouterr().err.split())
+
+
 @pytest.fixture
 def two_scenes(tiny_folder, tmp_path):
     """Two scenes whose bands are named."""

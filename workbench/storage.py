@@ -85,6 +85,20 @@ def out_of_space_explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def require_writable(folder: Path) -> None:
+    """Make a file in a folder and delete it: work is not begun whose result could not be kept.
+
+    The folder is made if it is not there.
+
+    Raises:
+        OSError: It cannot be made, or nothing can be written there.
+        OutOfSpaceError: There is no room for a file.
+    """
+    with out_of_space_explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
 def _umask() -> int:
     umask = os.umask(0)
     os.umask(umask)

@@ -54,10 +54,13 @@ def test_a_run_that_may_only_be_read_says_that_it_cannot_be_scored(
         raise OSError(errno.EROFS, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage.tempfile, "mkstemp", read_only)
+        patch.setattr(storage.tempfile, "TemporaryFile", read_only)
+        patch.setattr("workbench.evaluation.scoring.load_model", None)  # before any work
         with pytest.raises(RunError, match=r"not yours to write to .*nor scored.*copy it"):
             evaluate(run, device="cpu")
     assert evaluate(run, device="cpu").in_region
+    assert [path.name for path in (run.folder / "evaluation").iterdir() if "json" not in path.name
+            ] == []
 
 
 def test_scores_know_what_was_trained(runs: Sequence[Run]) -> None:

@@ -33,7 +33,7 @@ from workbench.models.arithmetic import quick_float32
 from workbench.recipe import AnyRecipe, Recipe
 from workbench.runs import Run, failures
 from workbench.runs.access import refusal_explained
-from workbench.storage import write_json
+from workbench.storage import require_writable, write_json
 from workbench.training.loader import Loader
 from workbench.training.preflight import require_split
 
@@ -74,6 +74,8 @@ def evaluate(run: Run, split: Split | None = None, *, device: str = "auto",
     _check(run, chosen, parts, own=split is None)
     for dataset in parts.values():
         require_metadata(run.recipe, dataset)
+    with refusal_explained(run.folder):
+        require_writable(run.folder / FOLDER)
     model = load_model(run, device=device)
     require_same_frames(model, chosen.dataset)
     total, chips = sum(map(len, parts.values())), []
