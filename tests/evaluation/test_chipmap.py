@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from pathlib import Path
 
@@ -163,13 +164,14 @@ def test_a_damaged_answer_is_made_again(runs):
     assert (again.classes == before.classes).all()
 
 
-def test_a_folder_that_cannot_be_written_is_no_obstacle(runs, monkeypatch):
+@pytest.mark.parametrize(("place", "code"), [(2, errno.EACCES), (3, errno.EROFS)])
+def test_a_folder_that_cannot_be_written_is_no_obstacle(runs, monkeypatch, place, code):
     def refused(path):
-        raise PermissionError(path)
+        raise OSError(code, "no", path)
 
     monkeypatch.setattr("workbench.evaluation.answers.atomic_file", refused)
     answers = Answers(runs[1], runs[1].split.dataset)
-    chip = runs[1].split.parts["test"][2]
+    chip = runs[1].split.parts["train"][place]
     assert answers[chip].classes.max() == 0
     assert answers.knows(chip)
 

@@ -18,7 +18,6 @@ import torch
 from workbench.assembly import encoder, require_same_frames
 from workbench.data import Dataset
 from workbench.data.bands import positions
-from workbench.errors import OutOfSpaceError
 from workbench.models.arithmetic import quick_float32
 from workbench.prediction.kept import kept_model, one_pass, stamps
 from workbench.runs import Run
@@ -107,7 +106,7 @@ class Answers:
         try:
             with atomic_file(self._path(chip)) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **answer._asdict())
-        except (PermissionError, OutOfSpaceError, FileNotFoundError):
+        except OSError:
             pass  # somebody else's run, or a full disk: it is only a cache
 
     def _path(self, chip: str) -> Path:
