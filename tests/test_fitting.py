@@ -22,7 +22,7 @@ from workbench.events import StepDone
 from workbench.fitting import fit, resume, views
 from workbench.models import load_backbone
 from workbench.recipe import SpectralIndex, baselines
-from workbench.runs import open_run
+from workbench.runs import create, lock, open_run
 from workbench.training import loop
 
 
@@ -137,16 +137,20 @@ def test_a_process_that_is_asked_to_end_writes_its_checkpoint_first(
 ):
     whole = fit(recipe, split, root=tmp_path, name="whole")
     ended = []
-    monkeypatch.setattr(signal, "raise_signal", ended.append)
+    monkeypatch.setattr(signal, "raise_signal", lambda number: ended.append(
+        (number, (tmp_path / "run" / lock.LOCK).read_bytes())))
     before = signal.signal(asked, signal.SIG_DFL)  # the tests may themselves run under nohup
     try:
         with interrupted_after(4, by=asked):
             run = fit(recipe, split, root=tmp_path, name="run")
+        assert (run.state, run.events()[-1].step) == ("stopped", 4)
+        with interrupted_after(6, by=asked):
+            resume(run)
+        assert (run.state, run.events()[-1].step) == ("stopped", 6)
         assert signal.getsignal(asked) is signal.SIG_DFL
     finally:
         signal.signal(asked, before)
-    assert ended == [asked]
-    assert (run.state, run.events()[-1].step) == ("stopped", 4)
+    assert ended == [(asked, b"")] * 2  # nobody died with the lock
     assert without_clocks(resume(run).events()) == without_clocks(whole.events())
 
 
@@ -216,6 +220,21 @@ def test_resuming_a_finished_run_scores_it_if_nobody_has(split, tmp_path):
     before = run.scores()
     (run.folder / "evaluation" / "summary.json").unlink()
     assert resume(run).scores() == before
+
+
+def test_a_run_that_another_process_trains_is_refused_before_its_data_and_model_are_touched(
+    split, recipe, tmp_path, monkeypatch
+):
+    create(tmp_path / "run", recipe, split, {"bands": list(split.dataset.bands)})
+    before = (tmp_path / "run" / "recipe.json").read_bytes()
+    monkeypatch.setattr("workbench.fitting.foreground.train", None)
+    monkeypatch.setattr(lock, "_PATIENCE_S", 0.05)
+    with (
+        lock.writing(tmp_path / "run"),
+        pytest.raises(RunError, match="is being trained by another process"),
+    ):
+        resume(tmp_path / "run")
+    assert (tmp_path / "run" / "recipe.json").read_bytes() == before
 
 
 def test_progress_is_shown_where_it_is_asked_for(split, tmp_path, capsys):

@@ -16,7 +16,7 @@ from workbench.fitting.scoring import scored
 from workbench.fitting.views import View, shown
 from workbench.recipe import AnyRecipe
 from workbench.runs import Run, open_run
-from workbench.runs.lock import Lock
+from workbench.runs.lock import Lock, writing
 from workbench.training import Control, train
 
 
@@ -57,7 +57,10 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
     control = Control()
     events = train(recipe, split, folder, device=device, control=control,
                    watch_held_out=watch_held_out, advise=advise, auto_batch=auto_batch)
-    return _drain(Run(folder, split), events, control, device, show)
+    run = Run(folder, split)
+    with _gentle_end(control):
+        _drain(run, events, control, show)
+    return scored(run, device)
 
 
 def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = None,
@@ -83,15 +86,17 @@ def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = N
         start_worker(Lock.take(run.folder), device)
         return run
     control = Control()
-    events = train(run.recipe, run.split, run.folder, device=device, resume=True, control=control,
-                   advise=advise, auto_batch=auto_batch)
-    return _drain(run, events, control, device, show)
+    # The lock before anything is built: another process may train the run.
+    with _gentle_end(control), writing(run.folder) as lock:
+        events = train(run.recipe, run.split, run.folder, device=device, resume=True, lock=lock,
+                       control=control, advise=advise, auto_batch=auto_batch)
+        _drain(run, events, control, show)
+    return scored(run, device)
 
 
-def _drain(run: Run, events: Generator[Event, None, None], control: Control, device: str,
-           show: bool | None) -> Run:
+def _drain(run: Run, events: Generator[Event, None, None], control: Control,
+           show: bool | None) -> None:
     with (
-        gentle_end(lambda: control.stop("its process was asked to end")),
         # An error's frames live on in a notebook, and the folder's lock would with them.
         contextlib.closing(events),
         shown(run, show) as view, first_interrupt(lambda: control.stop("interrupted")),
@@ -104,7 +109,10 @@ def _drain(run: Run, events: Generator[Event, None, None], control: Control, dev
             except BaseException as error:
                 events.throw(error)  # the folder tells why it ended
                 raise
-    return scored(run, device)
+
+
+def _gentle_end(control: Control) -> contextlib.AbstractContextManager[None]:
+    return gentle_end(lambda: control.stop("its process was asked to end"))
 
 
 def _show(view: View, event: Event) -> None:

@@ -44,7 +44,7 @@ AutoBatch = Callable[[Recipe, Split, torch.device], int]
 
 
 def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
-          device: str | torch.device = "auto", resume: bool = False,
+          device: str | torch.device = "auto", resume: bool = False, lock: Lock | None = None,
           watch_held_out: bool = False, control: Control | None = None,
           advise: Advise | None = None, auto_batch: AutoBatch | None = None,
           ) -> Generator[Event, None, None]:
@@ -60,6 +60,7 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
         folder: The run folder; made here, or there already when resuming.
         device: Where to compute.
         resume: Go on from the last checkpoint instead of making the folder.
+        lock: Of a folder that is there, where the caller holds it.
         watch_held_out: Score held-out regions after every epoch, to be seen and never chosen by;
             a new run keeps it.
         control: How to ask for a stop, beside the files in the folder's `control/`.
@@ -92,7 +93,7 @@ def train(recipe: AnyRecipe, split: Split, folder: str | Path, *,
     control = control or Control()
     control.follow(run.folder)
     events = _session(run, recipe, split, model.to(target), target, resume, control)
-    return recorded(run, events, advise=advise)
+    return recorded(run, events, lock=lock, advise=advise)
 
 
 def prepare(recipe: AnyRecipe, split: Split, folder: Path, *, device: str,
