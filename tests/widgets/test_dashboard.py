@@ -309,6 +309,26 @@ def test_a_damaged_journal_is_told_and_followed_again_once_it_is_whole(watched):
     until(lambda: board.widget.runs[0]["state"] == "finished")
 
 
+def test_what_stands_before_a_damaged_line_is_drawn_and_never_taken_for_the_whole(make_run):
+    run = make_run(*DONE)
+    path = run.folder / "events.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:4], b"\x00" * 40 + b"\n", *lines[5:]]))
+    board = wb.dashboard(run)
+    assert board.widget.runs[0]["state"] == "unreadable"
+    assert "is damaged in line 5" in notice(board)
+    assert "The curves show what was said before." in notice(board)
+    assert 0 < len(joined(board.widget, "steps")) < 8
+    assert board.picture() is not None
+    with pytest.raises(RunError, match="is damaged in line 5"):
+        run.events()
+    path.write_bytes(b"".join(lines))
+    board.refresh(now=True)
+    assert board.widget.runs[0]["state"] == "finished"
+    assert len(joined(board.widget, "steps")) == 8
+    assert len(joined(board.widget, "epochs")) == 2
+
+
 def test_a_folder_that_is_deleted_is_told_and_followed_again_once_it_is_back(watched, tmp_path):
     run, board = watched
     until(lambda: board.widget.runs[0]["state"] == "running")

@@ -74,6 +74,11 @@ class JournalReader:
         """Return how many bytes of whole lines have been read."""
         return self._offset
 
+    @property
+    def before_damage(self) -> list[Event]:
+        """Return what stands before a damaged line and no call has returned yet."""
+        return list(self._kept)
+
     def read(self) -> list[Event]:
         """Return the events that are new since the last call; a torn last line waits.
 

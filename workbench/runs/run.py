@@ -203,12 +203,12 @@ class Run:
 
     def events(self) -> list[Event]:
         """Return all events so far; what a resumed run superseded is left out."""
-        new = self._journal.read()
-        if any(isinstance(event, (RunStarted, RunResumed)) for event in new):
-            self._events = replay([*self._events, *new])
-        else:
-            self._events += new
+        self._events = _joined(self._events, self._journal.read())
         return list(self._events)
+
+    def events_before_damage(self) -> list[Event]:
+        """Return what can be read of a run whose `events` cannot be: to be looked at, no more."""
+        return _joined(self._events, self._journal.before_damage)
 
     def history(self) -> History:
         """Return the events of steps and of epochs as tables.
@@ -296,6 +296,12 @@ class Run:
 
     def _repr_html_(self) -> str:
         return html_card(f"Run {self.name}", self.facts(), notes=(repr(self.recipe),))
+
+
+def _joined(old: list[Event], new: list[Event]) -> list[Event]:
+    both = [*old, *new]
+    again = any(isinstance(event, (RunStarted, RunResumed)) for event in new)
+    return replay(both) if again else both
 
 
 def open_run(folder: str | Path) -> Run:

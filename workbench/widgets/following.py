@@ -117,7 +117,7 @@ class Follower:
         return self.live or self.scoring or bool(self.trouble)
 
     def read(self) -> None:
-        """Take in what the folder says now; what was read before stays while it is unreadable."""
+        """Take in what the folder says now; while it is unreadable, what can be read of it."""
         try:
             with self._lock:
                 self.state = self._run.state
@@ -125,9 +125,10 @@ class Follower:
                 self.unwatched = self._run.hold_out
         except RunError as error:
             self.state, self.trouble = UNREADABLE, str(error)
-            return
-        self.trouble = ""
-        self.scoring = not self.live and is_live(self.folder)
+            events = self._run.events_before_damage()
+        else:
+            self.trouble = ""
+            self.scoring = not self.live and is_live(self.folder)
         if self._read > len(events) or (self._read and events[self._read - 1] is not self._last):
             self._begin()  # a resumed run superseded what was read before
         for event in events[self._read :]:
@@ -235,8 +236,9 @@ class Follower:
     def notice(self) -> dict[str, str]:
         """Return how the run ended or what is wrong, and what to do; empty while it goes well."""
         if self.trouble:
-            return {"kind": "failed", "text": f"{self.trouble} This view looks on, and goes on as "
-                    "soon as the run can be read."}
+            drawn = " The curves show what was said before." if self._read else ""
+            return {"kind": "failed", "text": f"{self.trouble}{drawn} This view looks on, and goes "
+                    "on as soon as the run can be read."}
         if self.state == "killed":
             return {"kind": "failed", "text": "The process that trained is gone without a word: "
                     f"killed, or the machine restarted. {goes_on(self.folder)}"}
