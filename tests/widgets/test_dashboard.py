@@ -374,6 +374,15 @@ def test_a_damaged_file_beside_the_journal_ends_nothing(make_run, name, said):
     assert not board.refresh()
 
 
+def test_a_damaged_split_is_told_and_the_curves_are_drawn(make_run):
+    run = make_run(*DONE)
+    (run.folder / "split.json").write_text("")
+    board = wb.dashboard(run)
+    assert board.widget.runs[0]["state"] == "unreadable"
+    assert "split.json is not valid JSON" in notice(board)
+    assert len(joined(board.widget, "steps")) == 8
+
+
 def test_what_nobody_expected_is_told_and_reported(watched, monkeypatch):
     reported = []
     monkeypatch.setattr(threading, "excepthook", reported.append)

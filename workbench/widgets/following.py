@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
-from workbench.errors import RunError, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.events import (
     EpochDone,
     Event,
@@ -123,7 +123,7 @@ class Follower:
                 self.state = self._run.state
                 events = self._run.events()
                 self.unwatched = self._run.hold_out
-        except RunError as error:
+        except WorkbenchError as error:
             self.state, self.trouble = UNREADABLE, str(error)
             events = self._run.events_before_damage()
         else:
