@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import psutil
@@ -11,6 +12,7 @@ from workbench.assembly import describe
 from workbench.data import Split
 from workbench.errors import BandError, RecipeError
 from workbench.estimation import Estimate, estimate
+from workbench.estimation.estimating import Estimator
 from workbench.estimation.forecast import Forecast
 from workbench.estimation.machine import Room
 from workbench.recipe import Recipe, SpectralIndex
@@ -81,6 +83,17 @@ def test_a_frozen_backbone_says_what_keeping_its_features_brings(split: Split) -
     assert told.times.cache.disk_bytes == chips * 16 * 192 * 4
     assert told.times.cache.epoch_s < told.times.first_epoch_s
     assert "kept on disk as they are first met" in repr(told)
+
+
+def test_a_batch_larger_than_the_split_costs_what_the_split_has(split: Split) -> None:
+    with contextlib.closing(Estimator(split, device="cpu")) as estimator:
+        large = estimator.quick(RECIPE.but(batch_size=10_000))
+        whole = estimator.quick(RECIPE.but(batch_size=len(split.train)))
+    assert large.recipe.batch_size == 10_000
+    assert large.fits
+    assert large.memory == whole.memory
+    assert large.times is not None
+    assert large.times.steps == 1
 
 
 def test_an_index_needs_nothing(split: Split) -> None:

@@ -168,15 +168,19 @@ def _estimate(
     if recipe.batch_size == "auto":
         size = _auto_batch(forecast, recipe)
         recipe, changed = recipe.but(batch_size=size), f"batch_size='auto' comes to {size}"
+    asked = recipe
+    # No batch has more chips than there are.
+    most = max(len(forecast.split.train), len(forecast.split.val))
+    recipe = recipe.but(batch_size=min(recipe.chips_at_once, most))
     if probe and forecast.fits(forecast.memory(recipe)):
         forecast.probe(recipe)
     memory = forecast.memory(recipe)
     if fit and not forecast.fits(memory) and (found := fitted(forecast, recipe)):
         changed = f"changed to fit: {showing.difference(recipe, found)}"
-        recipe, memory = found, forecast.memory(found)
+        asked, recipe, memory = found, found, forecast.memory(found)
     fits = forecast.fits(memory)
     return Estimate(
-        recipe, str(forecast.device), diagram.trainable, diagram.total, diagram.adapter_bytes,
+        asked, str(forecast.device), diagram.trainable, diagram.total, diagram.adapter_bytes,
         diagram.checkpoint_bytes, memory, _times(forecast, recipe), forecast.room, fits,
         changed, () if fits else tuple(remedies(forecast, recipe)),
         tuple(hints(forecast, recipe)),
