@@ -29,7 +29,7 @@ from tests.training.conftest import (
 )
 from workbench.cli.steering import watch
 from workbench.errors import RecipeError, RunError, RunExistsError, SplitError, TrainingError
-from workbench.events import RunFailed, StepDone
+from workbench.events import RunFailed, RunStopped, StepDone
 from workbench.fitting import fit, launch, resume, waiting
 from workbench.peft import FullFineTuning
 from workbench.recipe import SpectralIndex
@@ -106,6 +106,13 @@ def test_what_can_be_refused_at_once_is_refused_by_the_call(split, recipe, tmp_p
     (root / "taken").mkdir(parents=True)
     with pytest.raises(RunExistsError, match="another name"):
         launch(recipe, split, root=root, name="taken")
+
+
+def test_a_device_that_is_not_there_is_refused_and_the_run_is_as_it_was(made):
+    write(made, started(), RunStopped(step=1, reason="asked to stop"))
+    with pytest.raises(RecipeError, match="device='tpu' is not available"):
+        resume(made, device="tpu", wait=False)
+    assert made.state == "stopped"
 
 
 def test_wait_returns_when_the_training_has_ended(split, recipe, tmp_path):

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Generator
 from pathlib import Path
 
+from workbench.assembly import select_device
 from workbench.data import Split
 from workbench.estimation import advise, auto_batch
 from workbench.events import Event, RunResumed
@@ -74,15 +75,21 @@ def resume(run: Run | str | Path, *, device: str = "auto", show: bool | None = N
         run: The run or its folder, whether it was fitted or launched.
         device: As for `fit`.
         show: As for `fit`.
-        wait: False goes on in a process of its own and returns at once, as `wb.launch` does.
+        wait: False goes on in a process of its own and returns at once, as `wb.launch` does; that
+            process opens the data where they were when the run was made.
 
     Raises:
         RunError: The run is being trained by another process.
+        RecipeError: There is no such device.
+        SplitError: The run's data cannot be opened, or are not those it was trained on.
+        TrainingError: Training broke off; the folder tells where and why.
+        OutOfSpaceError: The disk is full; the last checkpoint is whole.
     """
     run = run if isinstance(run, Run) else open_run(run)
     if run.state == "finished":
         return scored(run, device)
     if not wait:
+        select_device(device)  # refused here, and not by the run's end
         start_worker(Lock.take(run.folder), device)
         return run
     control = Control()
