@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.conftest import HLS
 from tests.runs.conftest import epoch, finished, started, step, write
-from workbench.errors import RunError, RunExistsError
+from workbench.data import Dataset
+from workbench.errors import RunError, RunExistsError, SplitError
 from workbench.events import RunFailed, RunStopped, WarningRaised
 from workbench.recipe import SpectralIndex
 from workbench.runs import Run, create, open_run
@@ -30,6 +32,28 @@ def test_facts_need_no_data(run, tiny_folder):
     opened = open_run(run.folder)
     assert opened.info.name == "tiny-floods"
     assert "killed" in repr(opened)
+
+
+def test_a_run_whose_data_have_moved_is_opened_with_them(tiny_folder, tmp_path):
+    def opened(folder):
+        return Dataset.from_folder(
+            str(folder / "*_S2.tif"), str(folder / "*_label.tif"), bands=HLS,
+            classes=["land", "water"], region="{region}_{number}_S2", scale=1e-4, name="moving",
+        )
+
+    before, after = tmp_path / "before", tmp_path / "after"
+    shutil.copytree(tiny_folder, before)
+    split = opened(before).split(hold_out=["bolivia"])
+    create(tmp_path / "run", SpectralIndex(), split, {"bands": [], "device": "cpu"})
+    before.rename(after)
+    with pytest.raises(SplitError, match=r"moved.*wb\.open_run\(folder, dataset=…\) for a run"):
+        _ = open_run(tmp_path / "run").split
+    moved = open_run(tmp_path / "run", dataset=opened(after)).split
+    assert moved.parts == split.parts
+    chip = split.parts["test"][0]
+    assert moved.test.read(chip).image.shape == (6, 32, 32)
+    with pytest.raises(SplitError, match="does not have"):
+        open_run(tmp_path / "run", dataset=opened(after).select(split.parts["train"]))
 
 
 def test_the_environment_is_written_down(run):

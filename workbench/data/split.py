@@ -18,6 +18,8 @@ from workbench.errors import DataError, SplitError
 if TYPE_CHECKING:
     from workbench.data.audit import Audit
 
+_PASSING = "wb.open_run(folder, dataset=…) for a run, Split.from_json(data, dataset=…) for a split"
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Split:
@@ -145,7 +147,7 @@ class Split:
             raise SplitError(
                 f"The split names {len(missing)} chips that {place} does not have, for example "
                 f"{', '.join(missing[:3])}. Bring the files back, or pass the dataset it was made "
-                "from: Split.from_json(data, dataset=…)."
+                f"from: {_PASSING}."
             )
         dataset = _only(dataset, parts, left_out)
         if dataset.layout_hash != saved["layout_hash"]:
@@ -196,7 +198,7 @@ def _open_again(saved: Mapping[str, Any]) -> Dataset:
     except DataError as error:
         raise SplitError(
             f"The dataset {saved['name']} of this split cannot be opened. {error} If it has moved, "
-            "open it yourself and pass it: Split.from_json(data, dataset=…)."
+            f"open it yourself and pass it: {_PASSING}."
         ) from error
 
 

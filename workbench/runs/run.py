@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from workbench.data import ClassInfo, DatasetInfo, Split
+from workbench.data import ClassInfo, Dataset, DatasetInfo, Split
 from workbench.errors import RunError
 from workbench.events import (
     EpochDone,
@@ -304,11 +304,17 @@ def _joined(old: list[Event], new: list[Event]) -> list[Event]:
     return replay(both) if again else both
 
 
-def open_run(folder: str | Path) -> Run:
+def open_run(folder: str | Path, dataset: Dataset | None = None) -> Run:
     """Open a run from its folder, wherever and by whomever it was trained.
+
+    Args:
+        folder: Where it is.
+        dataset: The run's dataset, where its files have moved; without it, it is opened from
+            where it was, once it is needed.
 
     Raises:
         RunError: The folder is not there or is no run folder.
+        SplitError: The dataset lacks chips of the run's split, or they have changed.
     """
     if not isinstance(folder, (str, Path)):
         raise RunError(f"{folder!r} is neither a run nor the folder of one, such as 'runs/lora'.")
@@ -321,4 +327,7 @@ def open_run(folder: str | Path) -> Run:
             f"{path} is not a run folder: it has no {' and no '.join(missing)}. Give the folder "
             "that wb.fit made, such as runs/<name>."
         )
-    return Run(path)
+    run = Run(path)
+    if dataset is None:
+        return run
+    return Run(path, Split.from_json(run._read(layout.SPLIT), dataset))
