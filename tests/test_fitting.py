@@ -23,7 +23,7 @@ from workbench.fitting import fit, resume, views
 from workbench.models import load_backbone
 from workbench.recipe import SpectralIndex, baselines
 from workbench.runs import create, lock, open_run
-from workbench.training import loop
+from workbench.training import loop, session
 
 
 @contextlib.contextmanager
@@ -82,6 +82,21 @@ def test_a_free_name_is_found_and_a_taken_one_refused(split, tmp_path):
     assert names == ["ndwi-tuned", "ndwi-tuned-2", "ndwi-tuned-3"]
     with pytest.raises(RunExistsError, match=r"wb\.resume\('.*ndwi-tuned'\).*another name"):
         fit(recipe, split, root=tmp_path, name="ndwi-tuned")
+
+
+def test_of_two_that_begin_at_one_moment_without_a_name_each_gets_its_own(
+    split, tmp_path, monkeypatch
+):
+    def slow(*given) -> None:  # another process is faster
+        monkeypatch.undo()
+        others.append(fit(SpectralIndex(), split, root=tmp_path))
+        create(*given)
+
+    others: list = []
+    monkeypatch.setattr(session, "create", slow)
+    run = fit(SpectralIndex(), split, root=tmp_path)
+    assert [others[0].name, run.name] == ["ndwi-0", "ndwi-0-2"]
+    assert run.state == "finished"
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "", ".hidden"])

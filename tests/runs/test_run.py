@@ -11,7 +11,7 @@ from workbench.data import Dataset
 from workbench.errors import RunError, RunExistsError, SplitError
 from workbench.events import RunFailed, RunStopped, WarningRaised
 from workbench.recipe import SpectralIndex
-from workbench.runs import Run, create, open_run
+from workbench.runs import Run, create, folder, open_run
 from workbench.runs.lock import writing
 from workbench.storage import read_json, write_json
 
@@ -65,6 +65,21 @@ def test_the_environment_is_written_down(run):
 def test_an_existing_folder_is_refused(run, split):
     with pytest.raises(RunExistsError, match=r"already there.*wb\.resume.*another name"):
         create(run.folder, SpectralIndex(), split, {})
+
+
+def test_of_two_that_make_one_folder_at_one_moment_the_later_is_refused(
+    split, tmp_path, monkeypatch
+):
+    def slow(*given) -> None:
+        monkeypatch.undo()
+        create(tmp_path / "run", SpectralIndex(), split, {"bands": []})
+        folder._describe(*given)
+
+    monkeypatch.setattr(folder, "_describe", slow)
+    with pytest.raises(RunExistsError, match="already there"):
+        create(tmp_path / "run", SpectralIndex(threshold=0.5), split, {"bands": []})
+    assert open_run(tmp_path / "run").recipe == SpectralIndex()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_what_is_not_a_run_folder_is_said(tmp_path):

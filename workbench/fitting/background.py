@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from workbench.data import Split
-from workbench.fitting.naming import new_folder
+from workbench.fitting.naming import in_new_folder
 from workbench.recipe import AnyRecipe
 from workbench.runs import OUTPUT, Run
 from workbench.runs.lock import Lock
@@ -47,8 +47,8 @@ def launch(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         DataError: The recipe has metadata that a chip lacks.
         RecipeError: There is no such device.
     """
-    folder = new_folder(root, name, recipe)
-    lock = prepare(recipe, split, folder, device=device, watch_held_out=watch_held_out)
+    folder, lock = in_new_folder(root, name, recipe, lambda folder: prepare(
+        recipe, split, folder, device=device, watch_held_out=watch_held_out))
     start_worker(lock, device)
     return Run(folder, split)
 

@@ -12,7 +12,7 @@ from workbench.estimation import advise, auto_batch
 from workbench.events import Event, RunResumed
 from workbench.fitting.background import start_worker
 from workbench.fitting.interrupts import first_interrupt, gentle_end
-from workbench.fitting.naming import new_folder
+from workbench.fitting.naming import in_new_folder
 from workbench.fitting.scoring import scored
 from workbench.fitting.views import View, shown
 from workbench.recipe import AnyRecipe
@@ -54,10 +54,11 @@ def fit(recipe: AnyRecipe, split: Split, *, name: str | None = None,
         TrainingError: Training broke off; the folder tells where and why.
         OutOfSpaceError: The disk is full; the last checkpoint is whole.
     """
-    folder = new_folder(root, name, recipe)
     control = Control()
-    events = train(recipe, split, folder, device=device, control=control,
-                   watch_held_out=watch_held_out, advise=advise, auto_batch=auto_batch)
+    folder, events = in_new_folder(root, name, recipe, lambda folder: train(
+        recipe, split, folder, device=device, control=control, watch_held_out=watch_held_out,
+        advise=advise, auto_batch=auto_batch,
+    ))  # fmt: skip
     run = Run(folder, split)
     with _gentle_end(control):
         _drain(run, events, control, show)

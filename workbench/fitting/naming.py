@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from workbench.errors import RunError
+from workbench.errors import RunError, RunExistsError
 from workbench.recipe import AnyRecipe, require_recipe
 from workbench.runs import refuse_existing
 
 # File systems take 255 bytes; a folder that is being made has a longer name than its own.
 _LONGEST = 200
+T = TypeVar("T")
 
 
-def new_folder(root: str | Path, name: str | None, recipe: AnyRecipe) -> Path:
-    """Return the folder of this name, without one the first that is free: lora, lora-2, ….
+def in_new_folder(root: str | Path, name: str | None, recipe: AnyRecipe,
+                  begin: Callable[[Path], T]) -> tuple[Path, T]:
+    """Return a new run's folder and what `begin` makes of it.
+
+    It has the name given; without one the first that is free: lora, lora-2, ….
 
     Raises:
         RecipeError: What it is named after is no recipe.
         RunExistsError: A run of that name is there already.
         RunError: The name is no plain folder name, or no folder can be made there.
     """
+    while True:
+        folder = _new_folder(root, name, recipe)
+        try:
+            return folder, begin(folder)
+        except RunExistsError:
+            if name is not None:
+                raise
+            # Another process took the free name meanwhile, as jobs do that start together.
+
+
+def _new_folder(root: str | Path, name: str | None, recipe: AnyRecipe) -> Path:
     require_recipe(recipe)
     root = _writable(root)
     if name is None:

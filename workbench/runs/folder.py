@@ -40,8 +40,7 @@ def create(folder: Path, recipe: AnyRecipe, split: Split,
     Raises:
         RunExistsError: The folder is already there.
     """
-    refuse_existing(folder)
-    with atomic_folder(folder) as temporary:
+    with _new(folder) as temporary:
         _describe(temporary, recipe, split.dataset.info, split.to_json(), resolved)
 
 
@@ -87,12 +86,22 @@ def create_imported(folder: Path, recipe: AnyRecipe, info: DatasetInfo, origin: 
     Raises:
         RunExistsError: The folder is already there.
     """
-    refuse_existing(folder)
-    with atomic_folder(folder) as temporary:
+    with _new(folder) as temporary:
         _describe(temporary, recipe, info, {"imported": origin}, resolved)
         with JournalWriter(temporary / EVENTS) as journal:
             journal.append(RunImported(origin=origin))
         yield temporary
+
+
+@contextlib.contextmanager
+def _new(folder: Path) -> Iterator[Path]:
+    """Yield what becomes a run folder, unless one is there, or comes before it is whole."""
+    refuse_existing(folder)
+    with atomic_folder(folder) as temporary:
+        yield temporary
+        made = os.stat(temporary)
+    if not os.path.samestat(made, os.stat(folder)):
+        refuse_existing(folder)
 
 
 def _describe(folder: Path, recipe: AnyRecipe, info: DatasetInfo, split: dict[str, Any],
