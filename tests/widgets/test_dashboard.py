@@ -383,6 +383,15 @@ def test_a_damaged_split_is_told_and_the_curves_are_drawn(make_run):
     assert len(joined(board.widget, "steps")) == 8
 
 
+def test_lines_keep_their_order_when_a_clock_is_put_back(make_run):
+    run = make_run(started(), WarningRaised(time=5000.0, message="first"),
+                   WarningRaised(time=10.0, message="second"))
+    other = make_run(started(), WarningRaised(time=100.0, message="other"), name="other")
+    lines = [line["text"] for line in wb.dashboard([run, other]).widget.lines]
+    assert lines.index("first") < lines.index("second")
+    assert lines.index("other") < lines.index("first")
+
+
 def test_what_nobody_expected_is_told_and_reported(watched, monkeypatch):
     reported = []
     monkeypatch.setattr(threading, "excepthook", reported.append)

@@ -8,7 +8,9 @@ is new since, sent at every look.
 
 from __future__ import annotations
 
+import itertools
 import json
+import operator
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +20,7 @@ import anywidget
 import traitlets
 
 from workbench.data.split import display_name
-from workbench.widgets.following import Follower
+from workbench.widgets.following import Follower, Line
 
 _FILES = Path(__file__).parent / "browser"
 # Bytes a second that a dashboard may send on average; twice that would still be little.
@@ -134,9 +136,15 @@ def _status(follower: Follower) -> dict[str, Any]:
 
 
 def _lines(followers: Sequence[Follower]) -> list[dict[str, Any]]:
-    found = [(*line, follower.name) for follower in followers for line in follower.log]
-    return [{"time": round(when), "level": level, "text": text, "run": name}
-            for when, level, text, name in sorted(found)[-100:]]
+    found: list[tuple[float, Line, str]] = []
+    for follower in followers:
+        # Each run in its own order, also where its clock was put back.
+        times = itertools.accumulate((line.time for line in follower.log), max)
+        found += [(when, line, follower.name)
+                  for when, line in zip(times, follower.log, strict=True)]
+    found.sort(key=operator.itemgetter(0))
+    return [{"time": round(line.time), "level": line.level, "text": line.text, "run": name}
+            for _, line, name in found[-100:]]
 
 
 def _rounded(value: Any) -> Any:
