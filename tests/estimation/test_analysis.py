@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from tests.estimation.conftest import problem
-from workbench.estimation.analysis import analyse, traced_step
+from workbench.estimation.analysis import Analysis, analyse, traced_step
+from workbench.estimation.costs import Probed, memory
+from workbench.estimation.probe import Reading
 from workbench.models.decoders import DECODERS
 from workbench.peft import METHODS, LoRA
 from workbench.recipe import Recipe
@@ -110,3 +112,17 @@ def test_the_work_of_a_step_is_thrice_that_of_its_forward_pass() -> None:
     told = analyse(problem(Recipe(peft="full", decoder="linear")), "fp32")
     forward = told.encoding.flops + told.decoding.flops
     assert told.step.flops == pytest.approx(3 * forward, rel=0.05)
+
+
+def test_where_weights_outweigh_activations_few_chips_still_say_what_many_take() -> None:
+    """The peak of few chips is the optimiser's step: what kernels take is no share of its rest."""
+    def analysed(size: int) -> Analysis:
+        return analyse(problem(Recipe(peft="full", decoder="linear", batch_size=size)), "fp32")
+
+    few, many = analysed(1), analysed(256)
+    assert few.peak.activations < few.peak.most_activations / 2
+    assert many.peak.activations == many.peak.most_activations
+    beside = few.peak.most_activations // 2
+    share = Probed(Reading(1, 1.0, 1.0, 0.0, few.peak.rise + beside), few).workspace
+    assert memory(few, share, 0, "measured").workspace == pytest.approx(beside, abs=1)
+    assert memory(many, share, 0, "scaled").total < 2 * many.peak.total

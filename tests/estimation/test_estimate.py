@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 
 import psutil
@@ -63,7 +64,16 @@ def test_every_figure_says_where_it_comes_from(told: Estimate) -> None:
     assert "on cpu: fits" in text
     assert text.count("· exact") == 2
     assert text.count("· measured in real steps") == 2
-    assert re.search(r"  \[·+ *[A-Z ]*\]\n", text)
+    assert re.search(r"  \[·+ *[A-Z ]*\] · in use by others", text)
+    assert "at the peak beside Python and its libraries" in text
+
+
+def test_early_stopping_is_said_where_it_can_come(told: Estimate) -> None:
+    assert "early stopping ends it after" in repr(told)
+    assert told.times is not None
+    short = dataclasses.replace(
+        told, times=dataclasses.replace(told.times, earliest_s=told.times.total_s))
+    assert "early stopping" not in repr(short)
 
 
 def test_the_html_is_escaped_and_without_scripts(told: Estimate) -> None:

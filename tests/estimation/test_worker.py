@@ -36,7 +36,8 @@ def worker() -> Iterator[Worker]:
 def test_it_says_what_this_process_would_find(worker: Worker) -> None:
     (answer,) = worker.ask({**ASKED, "kind": "analyse"}, PATIENCE_S)
     assert answer == analyse(problem(RECIPE), "fp32").to_json() | {"peak": answer["peak"]}
-    assert sum(answer["peak"]) == pytest.approx(analyse(problem(RECIPE), "fp32").peak.total, 0.02)
+    assert sum(answer["peak"][:4]) == pytest.approx(
+        analyse(problem(RECIPE), "fp32").peak.total, 0.02)
 
 
 def test_it_takes_real_steps_with_a_few_chips_and_then_with_all(worker: Worker) -> None:

@@ -17,7 +17,7 @@ from workbench.events import RunFinished, RunResumed, RunStopped, WarningRaised
 from workbench.runs import control
 from workbench.runs.lock import writing
 from workbench.widgets import board, cells, dashboard
-from workbench.widgets.board import BUDGET, Board, Feed
+from workbench.widgets.board import BUDGET, CHIPS_BUDGET, Board, Feed
 from workbench.widgets.following import Follower
 
 DONE = (started(), *map(step, range(1, 5)), epoch(0), *map(step, range(5, 9)), epoch(1, 0.6),
@@ -107,6 +107,29 @@ def test_a_long_fast_history_stays_below_the_budget(make_run, sent, monkeypatch)
     assert now == 600
     assert sum(sent) / now < BUDGET * 1.05
     assert joined(shown, "steps")[-1][0] == pytest.approx(10, abs=0.02)
+
+
+def test_epochs_of_a_second_with_their_chips_do_not_hold_up_the_numbers(
+        make_run, sent, monkeypatch):
+    now, epochs = 0.0, 60
+    monkeypatch.setattr(board.time, "monotonic", lambda: now)
+    chips = {"cards": ["x" * 100_000]}
+    monkeypatch.setattr(dashboard, "tiles", lambda _: chips | {"titles": [now]})
+    run = make_run(started(epochs))
+    with writing(run.folder):
+        shown = wb.dashboard(run)
+        for number in range(epochs):
+            now += 1
+            write(run, step(number + 1, 1), epoch(number, steps=1))
+            preview(run, number)
+            shown.refresh()
+            assert len(joined(shown.widget, "epochs")) >= number - 1
+        assert 5 < shown.widget.chips["titles"][0] < now
+        assert sum(sent) / now < BUDGET + CHIPS_BUDGET
+        write(run, RunStopped(step=epochs, reason="asked to stop"))
+        preview(run, epochs)
+    shown.refresh()
+    assert shown.widget.chips["titles"] == [now], "of an ended run the last ones stand there"
 
 
 def test_both_parts_together_are_the_whole_history_at_any_time(make_run):

@@ -126,7 +126,7 @@ def test_it_says_what_takes_its_time_where_no_step_is_done(make_run, monkeypatch
 def test_the_score_that_is_said_is_that_of_the_weights_that_are_kept(make_run):
     follower = following(make_run(started(), epoch(0, 0.5), epoch(1, 0.7, best=False)))
     score = next(fact for fact in follower.facts() if fact["label"] == "validation mIoU")
-    assert (score["value"], score["note"]) == ("50.0 %", "epoch 1, the best by loss")
+    assert (score["value"], score["note"]) == ("50.0 %", "epoch 1, lowest loss")
 
 
 def test_speed_is_not_that_of_the_last_incomplete_batch(make_run):

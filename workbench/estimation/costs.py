@@ -73,9 +73,9 @@ class Probed(NamedTuple):
 
     @property
     def workspace(self) -> float:
-        """What was taken besides tensors, as a share of activations."""
+        """What was taken besides tensors, as a share of the most activations."""
         peak = self.analysis.peak
-        return (self.reading.rise_bytes - peak.rise) / peak.activations
+        return (self.reading.rise_bytes - peak.rise) / peak.most_activations
 
 
 def memory(analysis: Analysis, share: float, chips: int, basis: Basis) -> Memory:
@@ -83,12 +83,12 @@ def memory(analysis: Analysis, share: float, chips: int, basis: Basis) -> Memory
 
     Args:
         analysis: Of its step.
-        share: Workspace as a share of activations; below 0 where tensors are never touched.
+        share: Workspace as a share of the most activations; below 0 where tensors stay untouched.
         chips: Bytes of kept pixels.
         basis: Where `share` comes from.
     """
     peak = analysis.peak
-    beside = round(share * peak.activations)
+    beside = round(share * peak.most_activations)
     return Memory(
         peak.parameters, peak.gradients, peak.optimizer, peak.activations + min(beside, 0),
         max(beside, 0), chips, basis,

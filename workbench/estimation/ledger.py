@@ -17,18 +17,21 @@ class Peak(NamedTuple):
     """The moment at which tensors occupy most, in bytes.
 
     `parameters` counts buffers too; `activations` is all that is neither parameter, gradient nor
-    the optimiser's: what the backward pass waits for, temporaries, the batch itself.
+    the optimiser's: what the backward pass waits for, temporaries, the batch itself. Where weights
+    outweigh them the peak is the optimiser's step, with hardly any left: `most_activations` is
+    what they take at a moment of their own.
     """
 
     parameters: int
     gradients: int
     optimizer: int
     activations: int
+    most_activations: int
 
     @property
     def total(self) -> int:
         """Everything together."""
-        return sum(self)
+        return self.parameters + self.gradients + self.optimizer + self.activations
 
     @property
     def rise(self) -> int:
@@ -83,7 +86,7 @@ class Ledger(TorchDispatchMode):
 
     def peak(self) -> Peak:
         """Return the largest moment of a step that finds its optimiser's state there already."""
-        level = highest = 0
+        level = highest = computing = most = 0
         living: set[int] = set()
         at_peak: set[int] = set()
         for entry in self._log:
@@ -92,15 +95,18 @@ class Ledger(TorchDispatchMode):
                 continue
             if entry > 0:
                 living.add(number)
-                level += self._bytes[number]
+                change = self._bytes[number]
             else:
                 living.remove(number)
-                level -= self._bytes[number]
+                change = -self._bytes[number]
+            level += change
+            computing += 0 if number in self._gradients else change
+            most = max(most, computing)
             if level > highest:
                 highest, at_peak = level, living.copy()
         return Peak(
             self._sum(self._parameters), self._sum(at_peak & self._gradients),
-            self._sum(self._optimizer), self._sum(at_peak - self._gradients),
+            self._sum(self._optimizer), self._sum(at_peak - self._gradients), most,
         )  # fmt: skip
 
     def _sum(self, numbers: Iterable[int]) -> int:

@@ -29,7 +29,8 @@ _BASIS: dict[Basis, str] = {
 }
 _PARTS = {
     "parameters": "parameters", "gradients": "gradients", "optimizer": "optimiser",
-    "activations": "activations", "workspace": "kernels and allocator", "chips": "chips kept",
+    "activations": "activations", "workspace": "kernels and allocator",
+    "chips": "chips kept in memory",
 }  # fmt: skip
 # Paul Tol's "bright" scheme, read in light and dark themes; what others use is grey.
 _COLORS = {
@@ -40,6 +41,7 @@ _LETTERS = {
     "others": "·", "parameters": "P", "gradients": "G", "optimizer": "O", "activations": "A",
     "workspace": "K", "chips": "C",
 }  # fmt: skip
+_OTHERS = "in use by others"
 _WIDTH = 60
 _HEADER = ("change", "memory", "time", "", "keeps")
 
@@ -49,7 +51,7 @@ def text(estimate: Estimate) -> str:
     lines = [f"{estimate.recipe.name} on {estimate.device}: {_verdict(estimate)}"]
     lines += [f"  {name:<11} {said}" for name, said in facts(estimate).items()]
     if estimate.memory is not None:
-        lines.insert(1, f"  [{_text_bar(estimate)}]")
+        lines.insert(1, f"  {_text_bar(estimate)}")
     if estimate.remedies:
         table = text_table(_HEADER, _remedies(estimate))
         lines += ["", "Single changes that need less:", *(f"  {row}" for row in table.split("\n"))]
@@ -72,6 +74,7 @@ def facts(estimate: Estimate) -> dict[str, str]:
         return {"parameters": "none: a threshold is chosen in one pass over the chips, in seconds"}
     share = 100 * estimate.trainable / estimate.total
     memory, times = estimate.memory, estimate.times
+    beside = " beside Python and its libraries" if estimate.device == "cpu" else ""
     parts = [f"{_PARTS[part]} {readable_bytes(size)}"
              for part, size in memory.parts.items() if size]  # fmt: skip
     return {
@@ -79,8 +82,9 @@ def facts(estimate: Estimate) -> dict[str, str]:
         f"{readable_count(estimate.total)} ({share:.1f} %) · exact",
         "on disk": f"adapter {readable_bytes(estimate.adapter_bytes)}, all that a run saves "
         f"{readable_bytes(estimate.checkpoint_bytes)} · exact",
-        "memory": f"{readable_bytes(memory.total)} at the peak, {readable_bytes(memory.rise)} "
-        f"above the loaded model; {readable_bytes(estimate.room.free)} of "
+        "memory": f"{readable_bytes(memory.total)} at the peak{beside}, "
+        f"{readable_bytes(memory.rise)} above the loaded model; "
+        f"{readable_bytes(estimate.room.free)} of "
         f"{readable_bytes(estimate.room.capacity)} are free · {_BASIS[memory.basis]}",
         "of which": f"{' · '.join(parts)}; {_PARTS[memory.dominant]} weigh most",
         "time": _time(times, estimate.recipe),
@@ -102,11 +106,14 @@ def _verdict(estimate: Estimate) -> str:
 
 def _time(times: Times, recipe: object) -> str:
     epochs = getattr(recipe, "epochs", 1)
+    sooner = ""
+    if times.earliest_s < times.total_s:
+        sooner = (f", early stopping ends it after {readable_duration(times.earliest_s)} at the "
+                  "earliest")
     return (
         f"{_seconds(times.step_s)} a step, {times.steps} steps an epoch · first epoch "
         f"{readable_duration(times.first_epoch_s)}, then {readable_duration(times.epoch_s)} each · "
-        f"{epochs} epochs {readable_duration(times.total_s)}, early stopping ends it after "
-        f"{readable_duration(times.earliest_s)} at the earliest · {_BASIS[times.basis]}"
+        f"{epochs} epochs {readable_duration(times.total_s)}{sooner} · {_BASIS[times.basis]}"
     )
 
 
@@ -140,15 +147,18 @@ def _segments(estimate: Estimate) -> Iterator[tuple[str, float]]:
 
 
 def _text_bar(estimate: Estimate) -> str:
-    bar = "".join(_LETTERS[name] * round(_WIDTH * share) for name, share in _segments(estimate))
-    return f"{bar:<{_WIDTH}}"[:_WIDTH]
+    widths = {name: round(_WIDTH * share) for name, share in _segments(estimate)}
+    bar = "".join(_LETTERS[name] * width for name, width in widths.items())
+    key = ", ".join(f"{_LETTERS[name]} {_PARTS.get(name, _OTHERS)}"
+                    for name, width in widths.items() if width)
+    return f"[{f'{bar:<{_WIDTH}}'[:_WIDTH]}] {key}".rstrip()
 
 
 def _html_bar(estimate: Estimate) -> str:
     assert estimate.memory is not None
     bar, legend = [], []
     for name, share in _segments(estimate):
-        label = _PARTS.get(name, "in use by others")
+        label = _PARTS.get(name, _OTHERS)
         color = f"background:{_COLORS[name]}"
         title = f"{label}: {100 * share:.1f} %"
         style = f"{color};width:{100 * share:.3f}%"

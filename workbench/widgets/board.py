@@ -23,8 +23,10 @@ from workbench.data.split import display_name
 from workbench.widgets.following import Follower, Line
 
 _FILES = Path(__file__).parent / "browser"
-# Bytes a second that a dashboard may send on average; twice that would still be little.
+# Bytes a second that a dashboard may send on average, of numbers and of sample chips: epochs of a
+# second with their chips shall not hold up the numbers.
 BUDGET = 25_000
+CHIPS_BUDGET = 15_000
 # What is new is sent again and again until it is as long as this, then it joins the long part.
 _LONGEST_TAIL = 6_000
 
@@ -58,7 +60,7 @@ class Board(anywidget.AnyWidget):
             f"{part}{place}": traitlets.Dict().tag(sync=True)
             for place in range(len(followers)) for part in ("base", "tail")
         })  # fmt: skip
-        self._next = 0.0
+        self._next = self._chips_next = 0.0
         self.on_msg(lambda _, message, __: asked(message["run"], message["wish"]))
 
     def __repr__(self) -> str:
@@ -76,21 +78,26 @@ class Board(anywidget.AnyWidget):
         for place, feed in enumerate(self._feeds):
             base, tail = feed.parts()
             state |= {f"base{place}": base, f"tail{place}": tail}
-        self._give(state)
+        self._next = max(self._next, time.monotonic()) + self._give(state) / BUDGET
+
+    @property
+    def takes_chips(self) -> bool:
+        """Return whether it is time for new sample chips."""
+        return time.monotonic() >= self._chips_next
 
     def show_chips(self, chips: dict[str, Any]) -> None:
         """Send new sample chips."""
-        self._give({"chips": chips})
+        self._chips_next = time.monotonic() + self._give({"chips": chips}) / CHIPS_BUDGET
 
-    def _give(self, state: dict[str, Any]) -> None:
+    def _give(self, state: dict[str, Any]) -> int:
+        """Send what has changed; return how many bytes that are."""
         changed = {name: value for name, value in state.items() if getattr(self, name) != value}
         if not changed:
-            return
+            return 0
         with self.hold_sync():
             for name, value in changed.items():
                 setattr(self, name, value)
-        size = len(json.dumps(changed))
-        self._next = max(self._next, time.monotonic()) + size / BUDGET
+        return len(json.dumps(changed))
 
 
 class Feed:
@@ -132,6 +139,7 @@ def _status(follower: Follower) -> dict[str, Any]:
         "epochs": follower.epochs_planned, "capacity": follower.capacity_bytes,
         "regions": [display_name(name) for name in follower.regions],
         "held_out": [display_name(name) for name in follower.held_out],
+        "unwatched": [display_name(name) for name in follower.unwatched],
     }  # fmt: skip
 
 

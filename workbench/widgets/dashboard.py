@@ -101,7 +101,8 @@ class Dashboard:
                 follower.read()
             busy = any(follower.busy for follower in self._followers)
             self.widget.show(now=now or not busy)
-            self._show_chips()
+            if self.widget.takes_chips or not busy:
+                self._show_chips()
             return busy
 
     @property

@@ -221,13 +221,14 @@ class Follower:
         facts = [
             _fact("training loss", readable_loss(step.loss if step else None), validation),
             _fact("validation mIoU", readable_percent(self.best_miou),
-                  f"epoch {best.epoch + 1}, the best by loss" if best else ""),
+                  f"epoch {best.epoch + 1}, lowest loss" if best else ""),
             _fact("learning rate", readable_rate(step.lr if step else None)),
             _fact("speed", f"{statistics.median(self._speeds):.1f} chips/s" if step else "–"),
         ]  # fmt: skip
         if step and step.device_memory_bytes is not None:
             facts.append(_device(step))
-        facts.append(_fact("host memory", readable_bytes(step.host_rss_bytes if step else None)))
+        facts.append(_fact("host memory", readable_bytes(step.host_rss_bytes if step else None),
+                           "Python included" if step else ""))
         facts.append(_fact("elapsed", readable_duration(self.elapsed_s)))
         if self.live:
             facts.append(_fact("left, at most", readable_duration(self.left_s)))

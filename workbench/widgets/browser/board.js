@@ -15,7 +15,7 @@ const ANSWER_MS = 3000;
 const percent = (value, long) => long ? `${(value * 100).toFixed(1)} %` : String(+(value * 100).toFixed(1));
 const gigabytes = (value, long) => long ? (value / 1e9).toFixed(2) : String(+(value / 1e9).toFixed(2));
 const short = (value, long) => long ? value.toPrecision(4) : String(+value.toPrecision(3));
-const rate = (value) => value === 0 ? "0" : value.toExponential(1).replace("e-", "e−").replace("+", "");
+const rate = (value) => value === 0 ? "0" : value.toExponential(1).replace(".0e", "e").replace("+", "");
 const colour = (place) => `var(--wb-run-${place % COLOURS})`;
 
 function say(node, text) {
@@ -135,6 +135,24 @@ function memoryLines(run, data, tone, alone) {
     ...(alone ? [{ name: "host", colour: "var(--wb-muted)", look: "thin", quiet: true, points: column(data.steps, 6) }] : [])];
 }
 
+// One step says little, and the last one of an epoch has fewer chips.
+function calm(points) {
+  return points.map(([x], at) => {
+    const near = points.slice(Math.max(at - 2, 0), at + 3).map((point) => point[1]).sort((a, b) => a - b);
+    return [x, near[near.length >> 1]];
+  });
+}
+
+function speedLines(run, data, tone, alone) {
+  return simple(5)(run, data, tone, alone).map((line) => ({ ...line, points: calm(line.points) }));
+}
+
+function unwatched(regions) {
+  if (!regions.length) return [];
+  const words = regions.length > 1 ? `${regions.length} held-out regions` : regions[0];
+  return [element("span", { title: `${regions.join(", ")}: held out, scored once at the end` }, `${words} not watched`)];
+}
+
 const simple = (at, steps) => (run, data, tone, alone) =>
   [{ name: alone ? "" : run.name, colour: tone, look: "fine", quiet: true, steps, points: column(data.steps, at) }];
 
@@ -151,13 +169,13 @@ function render({ model, el }) {
   };
   const charts = {
     loss: new Chart("Loss", { height: 224, format: short, floor: 0 }),
-    score: new Chart("Validation mIoU (%)", { height: 224, format: percent, labels: true, least: 0.01 }),
+    score: new Chart("Validation mIoU (%)", { height: 224, format: percent, labels: true, least: 0.01, empty: "after the first epoch" }),
     rate: new Chart("Learning rate", { height: 116, format: rate, floor: 0 }),
     memory: new Chart("Memory (GB)", { height: 116, format: gigabytes, floor: 0, least: 1e7 }),
     speed: new Chart("Speed (chips/s)", { height: 116, format: short, floor: 0 }),
   };
   charts.loss.cut = true;
-  const makers = { loss: lossLines, score: scoreLines, rate: simple(4, true), memory: memoryLines, speed: simple(5) };
+  const makers = { loss: lossLines, score: scoreLines, rate: simple(4, true), memory: memoryLines, speed: speedLines };
   const panels = model.get("runs").map((_, place) => new Panel(place, many, model.get("buttons"), ask, () => plot()));
   const chips = element("div", { class: "wb-chips" });
   const log = element("div", { class: "wb-log", role: "log", tabindex: "0", "aria-label": "Warnings and changes of state" });
@@ -181,9 +199,12 @@ function render({ model, el }) {
     charts.score.marks = shown.flatMap(({ place, data }) => data.epochs.filter((row) => row[4] && row[3] !== null).slice(-1).map((row) => ({ x: row[0], y: row[3], colour: colour(place) })));
     charts.memory.levels = alone && shown[0].run.capacity ? [{ value: shown[0].run.capacity, name: "capacity" }] : [];
     charts.loss.legend.replaceChildren(key("main", "validation"), key("dash", "training"), ...(alone ? [key("faint", "each step")] : []));
+    const device = shown.some(({ data }) => data.steps.some((row) => row[7] !== null));
+    say(charts.memory.title, device ? "Device memory (GB)" : "Host memory (GB)");
     const held = shown.some(({ run }) => run.held_out.length);
     charts.score.legend.replaceChildren(...(alone ? [key("main", "training regions", colour(shown[0].place)), key("thin", "each")] : []),
-      element("span", {}, element("i", { class: "wb-best" }), "best epoch"), ...(held ? [key("held", "held out, watched", "var(--wb-held)")] : []));
+      element("span", {}, element("i", { class: "wb-best" }), "best epoch"), ...(held ? [key("held", "held out, watched", "var(--wb-held)")] : []),
+      ...(alone ? unwatched(shown[0].run.unwatched) : []));
   }
 
   function update() {

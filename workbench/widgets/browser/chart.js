@@ -56,8 +56,9 @@ class Chart {
   // lines: {name, colour, points: [[x, y]], look: "main" | "thin" | "faint" | "dash" | "held",
   //         label, steps, band: [[x, low, high]], quiet}
   // least: the smallest distance of two ticks that `format` tells apart
-  constructor(title, { height, format, floor = null, labels = false, least = 0 }) {
-    Object.assign(this, { height, format, floor, labels, least, lines: [], marks: [], levels: [] });
+  // empty: what stands there until there is a point
+  constructor(title, { height, format, floor = null, labels = false, least = 0, empty = "after the first step" }) {
+    Object.assign(this, { height, format, floor, labels, least, empty, lines: [], marks: [], levels: [] });
     this.legend = element("span", { class: "wb-legend" });
     this.svg = element("svg:svg", { role: "img", "aria-label": title, tabindex: "0" });
     this.tip = element("div", { class: "wb-tip", hidden: "" });
@@ -101,7 +102,8 @@ class Chart {
     const width = this.plot.clientWidth;
     if (!width) return;
     const [low, high] = this.range();
-    const yTicks = ticks(low, high, this.height > 150 ? 5 : 3, this.least);
+    const bare = this.lines.every((line) => !line.points.length);
+    const yTicks = bare ? [] : ticks(low, high, this.height > 150 ? 5 : 3, this.least);
     const digits = Math.max(...yTicks.map((tick) => this.format(tick).length), 2);
     const named = this.labels && width > 320 ? this.lines.filter((line) => line.label) : [];
     this.left = 8 + 6.4 * digits;
@@ -115,8 +117,9 @@ class Chart {
       parts.push(element("svg:line", { class: "wb-grid", x1: this.left, x2: this.left + this.wide, y1: y(tick), y2: y(tick) }),
         element("svg:text", { class: "wb-tick", x: this.left - 6, y: y(tick) + 3.5, "text-anchor": "end" }, this.format(tick)));
     }
+    if (bare) parts.push(element("svg:text", { class: "wb-tick", x: this.left + this.wide / 2, y: top + tall / 2, "text-anchor": "middle" }, this.empty));
     for (const tick of ticks(0, this.xMax, Math.min(this.wide / 45, 8)).filter((tick) => tick % 1 === 0)) {
-      parts.push(element("svg:text", { class: "wb-tick", x: x(tick), y: this.height - 4, "text-anchor": "middle" }, String(tick)));
+      parts.push(element("svg:text", { class: "wb-tick", x: x(tick), y: this.height - 4, "text-anchor": "middle" }, tick ? String(tick) : "epoch 0"));
     }
     for (const level of this.levels.filter((level) => level.value <= high)) {
       parts.push(element("svg:line", { class: "wb-level", x1: this.left, x2: this.left + this.wide, y1: y(level.value), y2: y(level.value) }),
@@ -136,9 +139,11 @@ class Chart {
         path += `${index ? "L" : "M"}${place}`;
       });
       parts.push(element("svg:path", { class: `wb-line wb-${line.look}`, d: path, style: `stroke:${line.colour}` }));
-      if (line.points.length && line.points.length < 4 && !line.quiet) {
+      // What has no length yet is seen as a point; a hollow one is training, as its line is dotted.
+      if (line.points.length < (line.quiet ? 2 : 4)) {
         for (const [at, value] of line.points) {
-          parts.push(element("svg:circle", { cx: x(at), cy: clip(y(value)), r: 2.5, style: `fill:${line.colour}` }));
+          const style = line.look === "dash" ? `fill:var(--wb-surface);stroke:${line.colour}` : `fill:${line.colour}`;
+          parts.push(element("svg:circle", { cx: x(at), cy: clip(y(value)), r: line.look === "thin" ? 1.8 : 2.6, style }));
         }
       }
     }
