@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 
 import pytest
@@ -11,9 +12,10 @@ from safetensors import SafetensorError
 
 from tests.training.conftest import same, tensors
 from workbench.assembly import files
-from workbench.errors import OutOfSpaceError, TrainingError
+from workbench.errors import OutOfSpaceError, RunError, TrainingError
 from workbench.events import EpochDone, RunFailed, RunFinished, StepDone
 from workbench.runs import open_run
+from workbench.runs.control import STOP_AFTER_EPOCH, request, wishes
 from workbench.runs.failures import why
 from workbench.training import loop, train
 
@@ -113,6 +115,40 @@ def test_an_error_of_a_library_points_to_the_log_and_one_of_ours_carries_its_adv
     with pytest.raises(TrainingError):
         drain(train(recipe, split, folder, resume=True))
     assert open_run(folder).events()[-1].advice == ""
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_folder_that_is_moved_ends_its_training_and_nothing_is_written_where_it_was(
+    split, recipe, folder, tmp_path, replaced
+):
+    def move(event):
+        if isinstance(event, StepDone) and event.step == 4:
+            folder.rename(tmp_path / "moved")
+            if replaced:
+                shutil.copytree(tmp_path / "moved", folder)
+                request(folder, STOP_AFTER_EPOCH)
+
+    with pytest.raises(RunError, match="was moved or deleted while it was trained"):
+        drain(train(recipe, split, folder), move)
+    if replaced:  # as it was copied
+        assert open_run(folder).state == "killed"
+        assert open_run(folder).events()[-1].step == 4
+        assert wishes(folder) == {STOP_AFTER_EPOCH}
+    else:
+        assert not folder.exists()
+    assert open_run(tmp_path / "moved").state == "failed"
+    assert "was moved" in why(open_run(tmp_path / "moved"))
+    assert isinstance(drain(train(recipe, split, tmp_path / "moved", resume=True))[-1], RunFinished)
+
+
+def test_a_folder_that_is_deleted_stays_deleted(split, recipe, folder):
+    def delete(event):
+        if isinstance(event, StepDone) and event.step == 4:
+            shutil.rmtree(folder)
+
+    with pytest.raises(RunError, match="was moved or deleted while it was trained"):
+        drain(train(recipe, split, folder), delete)
+    assert not folder.exists()
 
 
 def test_an_interrupt_at_once_is_written_down(split, recipe, folder, monkeypatch):

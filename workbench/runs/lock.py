@@ -47,7 +47,7 @@ class Lock:
     """
 
     def __init__(self, folder: Path, file: int, found_dead: int | None = None) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()  # a process may change its working directory
         self.file = file
         self.found_dead = found_dead
 
@@ -82,8 +82,27 @@ class Lock:
 
     def moved(self, folder: Path) -> bool:
         """Follow a folder that was renamed; return whether it is this one that stands there."""
-        self.folder = folder
-        return os.path.samestat(os.fstat(self.file), os.stat(folder / LOCK))
+        self.folder = folder.absolute()
+        return self._stands()
+
+    def require_there(self) -> None:
+        """Refuse to write where the folder was: another may stand there, or none.
+
+        Raises:
+            RunError: The folder was moved or deleted.
+        """
+        if not self._stands():
+            raise RunError(
+                f"{self.folder}, or its file {LOCK}, was moved or deleted while it was trained, so "
+                "its training ended. Where it stands now, wb.resume goes on with it."
+            )
+
+    def _stands(self) -> bool:
+        try:
+            there = os.stat(self.folder / LOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return os.path.samestat(os.fstat(self.file), there)
 
     def hand_over(self) -> None:
         """Leave the lock to the process that inherited its file."""
@@ -91,7 +110,8 @@ class Lock:
 
     def release(self) -> None:
         """Let go of it, in order; there is nobody any more who would obey."""
-        control.clear(self.folder)
+        if self._stands():
+            control.clear(self.folder)
         os.ftruncate(self.file, 0)
         os.close(self.file)
 

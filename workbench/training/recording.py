@@ -53,6 +53,7 @@ def recorded(run: Run, events: Iterator[Event], *, lock: Lock | None = None,
     ):
         try:
             for event in _after_a_death(events, held.found_dead):
+                held.require_there()
                 journal.append(event)
                 # A step is worth no wait for the disk; a checkpoint builds on what came before it.
                 if not isinstance(event, StepDone):
