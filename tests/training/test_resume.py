@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.training.conftest import same, tensors, without_clocks
-from workbench.errors import RunError, WeightsError
+from workbench.errors import RunError, TrainingError, WeightsError
 from workbench.events import EpochDone, StepDone
 from workbench.losses import Focal
 from workbench.peft import FullFineTuning, LinearProbe
 from workbench.recipe import SpectralIndex
 from workbench.runs import open_run
+from workbench.runs.failures import why
+from workbench.runs.journal import EVENTS
 from workbench.schedules import Cosine
 from workbench.storage import read_json, write_json
 from workbench.training import Control, train
@@ -151,6 +154,26 @@ def test_a_run_in_training_is_not_trained_twice(split, recipe, tmp_path, monkeyp
     with pytest.raises(RunError, match="is being trained by another process"):
         resumed(tmp_path / "run")
     events.close()
+
+
+@pytest.mark.parametrize("name", ["optimizer.safetensors", "segmenter.safetensors",
+                                  "adapter_model.safetensors", "progress.json"])
+def test_a_damaged_checkpoint_is_named_and_resume_is_not_praised(
+    split, recipe, tmp_path, whole, name
+):
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    journal = (folder / EVENTS).read_bytes().splitlines(keepends=True)
+    (folder / EVENTS).write_bytes(b"".join(journal[:-1]))
+    last = folder / "checkpoints" / "last"
+    content = (last / name).read_bytes()
+    (last / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(TrainingError, match=r"The checkpoint .*last is damaged: .*from a copy"):
+        resumed(folder)
+    assert "goes on from there" not in why(open_run(folder))
+    assert "The best epoch before it is whole" in why(open_run(folder))
+    (last / name).write_bytes(content)
+    assert resumed(folder).state == "finished"
 
 
 def test_an_index_is_tuned_again(split, tmp_path):

@@ -55,7 +55,7 @@ def launch(recipe: AnyRecipe, split: Split, *, name: str | None = None,
 
 def start_worker(lock: Lock, device: str) -> None:
     """Start the process that trains the folder of a lock, and hand the lock to it."""
-    folder = lock.folder.absolute()
+    folder = lock.folder
     command = [
         sys.executable, "-m", "workbench.fitting.worker", str(folder),
         "--device", device, "--lock", str(lock.file), "--threads", str(torch.get_num_threads()),

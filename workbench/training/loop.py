@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from workbench.assembly import encoder, restore_model, save_model
 from workbench.data import Split
-from workbench.errors import DataError, TrainingError
+from workbench.errors import DataError, TrainingError, WorkbenchError
 from workbench.events import (
     EpochDone,
     Event,
@@ -92,9 +93,17 @@ class Loop:
         self._warned = False
 
     def restore(self, folder: Path) -> None:
-        """Take up the weights and the state that a checkpoint holds."""
-        restore_model(self.model, folder)
-        self.progress = checkpoint.load(folder, self._step.parameters, self._step.optimizer)
+        """Take up the weights and the state that a checkpoint holds.
+
+        Raises:
+            TrainingError: It is damaged.
+        """
+        try:
+            restore_model(self.model, folder)
+            self.progress = checkpoint.load(folder, self._step.parameters, self._step.optimizer)
+        except (WorkbenchError, SafetensorError, OSError, LookupError, TypeError) as error:
+            raise TrainingError(f"The checkpoint {folder} is damaged: {str(error).rstrip('.')}. "
+                                "Bring its files back from a copy, or train anew.") from error
         self._step.scaler.load_state_dict(self.progress.loss_scale)
 
     def events(self, control: Control) -> Iterator[Event]:
