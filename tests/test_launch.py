@@ -165,7 +165,11 @@ def test_waiting_for_a_run_that_failed_raises_what_fit_would_have_raised(made):
 def test_a_killed_run_tells_its_last_words(made):
     (made.folder / "output.txt").write_text("a note\nImportError: no such library\n\n")
     assert "state killed: ImportError: no such library" in repr(made)
-    with pytest.raises(TrainingError, match=r"killed after step 0.*ImportError: no such library"):
+    with pytest.raises(TrainingError, match=r"killed after step 0: its process ended\. Its last "
+                       r"words: ImportError: no such library If they do not say why, somebody"):
+        made.wait()
+    (made.folder / "output.txt").write_text("")
+    with pytest.raises(TrainingError, match=r"ended without a word\. Somebody killed it"):
         made.wait()
 
 

@@ -21,11 +21,12 @@ def why(run: Run) -> str | None:
         return explained(run, failed)
     if state == "killed":
         step = events[-1].step if events else 0
-        words = f" Its last words: {output}" if (output := run.last_words()) else ""
+        words = (f". Its last words: {output} If they do not say why, somebody"
+                 if (output := run.last_words()) else " without a word. Somebody")
         return (
-            f"Training of {run.name!r} was killed after step {step}: its process ended without a "
-            "word. Somebody killed it, the system did when the memory was full, or the machine "
-            f"went down.{words} {goes_on(run.folder)}"
+            f"Training of {run.name!r} was killed after step {step}: its process ended{words} "
+            "killed it, the system did when the memory was full, or the machine went down. "
+            f"{goes_on(run.folder)}"
         )
     if state == "finished" and _unscored(run):
         return (
