@@ -99,10 +99,20 @@ def test_of_two_that_begin_at_one_moment_without_a_name_each_gets_its_own(
     assert run.state == "finished"
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", "", ".hidden"])
+@pytest.mark.parametrize("name", ["a/b", "..", "", ".hidden", " ", "a\nb", "a\0b"])
 def test_a_name_that_is_no_folder_name_is_refused(split, tmp_path, name):
     with pytest.raises(RunError, match="not a plain folder name"):
         fit(SpectralIndex(), split, root=tmp_path, name=name)
+
+
+def test_a_link_to_a_disk_that_is_not_there_is_told(split, tmp_path):
+    (tmp_path / "runs").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(RunError, match=r"runs' is no folder: .* is a link to what is not there"):
+        fit(SpectralIndex(), split, root=tmp_path / "runs")
+    (tmp_path / "ndwi-0").symlink_to(tmp_path / "unmounted")
+    assert fit(SpectralIndex(), split, root=tmp_path).name == "ndwi-0-2"
+    with pytest.raises(RunExistsError):
+        fit(SpectralIndex(), split, root=tmp_path, name="ndwi-0")
 
 
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(split, recipe, tmp_path):

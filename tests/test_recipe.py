@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import pickle
 import re
 from types import SimpleNamespace
@@ -115,6 +116,8 @@ def test_but_changes_a_copy_only() -> None:
         ({"normalization": "none"},
          "normalization='none' is not one of 'dataset', 'published' or 'backbone'"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 is not above 0"),
+        ({"learning_rate": math.inf}, "learning_rate=inf: input should be a finite number"),
+        ({"seed": 2**64}, "seed=18446744073709551616 is not below 4294967296"),
         ({"schedule": "cosin"}, "Did you mean 'cosine'?"),
         ({"schedule": {"kind": "plateau", "factor": 1.0}}, "Plateau: factor=1.0 is not below 1"),
         ({"loss": "focul"}, "Did you mean 'focal'?"),

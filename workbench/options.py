@@ -29,7 +29,7 @@ class Options(BaseModel):
         RecipeError: Fields are unknown or out of range; one sentence names all of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def __init__(self, **fields: Any) -> None:
         try:

@@ -44,8 +44,9 @@ def _new_folder(root: str | Path, name: str | None, recipe: AnyRecipe) -> Path:
     if name is None:
         base = recipe.name
         numbered = (base if count == 1 else f"{base}-{count}" for count in range(1, sys.maxsize))
-        return next(root / free for free in numbered if not (root / free).exists())
-    if not isinstance(name, str) or not name or name != Path(name).name or name.startswith("."):
+        return next(root / free for free in numbered if not os.path.lexists(root / free))
+    plain = isinstance(name, str) and name.isprintable() and name == Path(name).name
+    if not plain or not name.strip() or name.startswith("."):
         raise RunError(f"name={name!r} is not a plain folder name; the place goes into root=….")
     if len(os.fsencode(name)) > _LONGEST:
         raise RunError(f"name={name[:40]!r}… is longer than {_LONGEST} bytes; give a shorter one.")
@@ -57,9 +58,11 @@ def _writable(root: str | Path) -> Path:
     if not isinstance(root, (str, Path)):
         raise RunError(f"root={root!r} is no folder; runs are kept below one, such as root='runs'.")
     path = Path(root)
-    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    there = next(place for place in (path.absolute(), *path.absolute().parents)
+                 if os.path.lexists(place))
     if not there.is_dir():
-        raise RunError(f"root={str(root)!r} is no folder: {there} is a file.")
+        what = "a link to what is not there" if there.is_symlink() else "a file"
+        raise RunError(f"root={str(root)!r} is no folder: {there} is {what}.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise RunError(f"root={str(root)!r}: {there} is not yours to write to. Choose another "
                        "folder, or change its permissions.")

@@ -97,7 +97,7 @@ class Recipe(Options):
         default=True, description="Flip and rotate chips in training (eight ways)."
     )
     seed: int = Field(
-        default=0, ge=0, description="Seed of weights, order, augmentation and dropout."
+        default=0, ge=0, lt=2**32, description="Seed of weights, order, augmentation and dropout."
     )
     normalization: Literal["dataset", "published", "backbone"] = Field(
         default="dataset",

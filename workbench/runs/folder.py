@@ -116,7 +116,7 @@ def _describe(folder: Path, recipe: AnyRecipe, info: DatasetInfo, split: dict[st
 
 def refuse_existing(folder: Path) -> None:
     """Raise RunExistsError when something stands at `folder`."""
-    if folder.exists():
+    if os.path.lexists(folder):
         raise RunExistsError(
             f"The run folder {folder} is already there. Go on with it by wb.resume({str(folder)!r})"
             ", or give this run another name: wb.fit(…, name=…)."
