@@ -42,7 +42,7 @@ def recorded(run: Run, events: Iterator[Event], *, lock: Lock | None = None,
         advise: Says what would fit when the memory is full.
 
     Raises:
-        RunError: The folder is being trained by another process.
+        RunError: The folder is being trained by another process, or was moved meanwhile.
         TrainingError: What went wrong, where, and what to do.
     """
     last: Event | None = None
