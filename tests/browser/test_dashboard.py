@@ -131,6 +131,7 @@ def test_a_launched_run_is_watched_steered_and_found_again(
     assert sent < MOST_BYTES_A_SECOND
     assert answers[2] < LONGEST_ANSWER_MS
     assert_no_tick_is_named_twice(page)
+    assert page.get_by_text("Bolivia not watched").is_visible()
 
     press(page, "Pause")
     wait_for_state(page, "paused")
@@ -150,7 +151,8 @@ def test_a_launched_run_is_watched_steered_and_found_again(
     other.close()
 
     lab_page.restart_kernel()
-    page.locator(".jp-OutputArea img:visible").first.wait_for()  # the still picture
+    page.get_by_text("The kernel of this view is gone").wait_for()
+    assert page.locator(".wb-board button:visible").count() == 0
     run_cell(page, 1)
     wait_for_state(page, "running")
     assert num_points(page) > steps

@@ -31,6 +31,7 @@ from workbench.reprs import (
 )
 from workbench.runs import Run, control
 from workbench.runs.failures import cause, goes_on
+from workbench.runs.folder import SPLIT
 from workbench.runs.history import Stopwatch
 from workbench.runs.lock import LOCK, is_live
 from workbench.runs.run import LIVE
@@ -187,7 +188,8 @@ class Follower:
 
     def _since_launch(self) -> str:
         try:
-            begun = (self.folder / LOCK).stat().st_mtime
+            # The lock is written anew when the process takes it over; a resumed run has no better.
+            begun = (self.folder / (LOCK if self._started else SPLIT)).stat().st_mtime
         except OSError:
             return ""
         return f" · {readable_duration(max(time.time() - begun, 0))}"

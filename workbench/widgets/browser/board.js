@@ -181,6 +181,7 @@ function render({ model, el }) {
   const log = element("div", { class: "wb-log", role: "log", tabindex: "0", "aria-label": "Warnings and changes of state" });
   const action = element("span");
   const root = element("div", { class: `wb-board${many ? " wb-many" : ""}`, "data-lm-suppress-shortcuts": "true" },
+    element("div", { class: "wb-notice wb-gone", role: "alert" }, "The kernel of this view is gone, and it stands still. Run its cell again to go on watching; a training in a process of its own goes on."),
     element("div", { class: "wb-runs" }, ...panels.map((panel) => panel.node)),
     element("div", { class: "wb-charts wb-large" }, charts.loss.node, charts.score.node),
     element("div", { class: "wb-charts wb-small" }, charts.rate.node, charts.memory.node, charts.speed.node),
@@ -242,6 +243,10 @@ function render({ model, el }) {
   for (const change of ["change:runs", ...parts]) model.on(change, soon);
   model.on("change:chips", showChips);
   model.on("change:lines", showLog);
+  // Nobody tells a widget that its kernel is gone: JupyterLab's kernel says it, elsewhere there is none.
+  const kernel = model.widget_manager?.kernel;
+  const listen = (_, status) => { if (["restarting", "autorestarting", "dead"].includes(status)) root.classList.add("wb-left"); };
+  kernel?.statusChanged?.connect(listen);
   el.replaceChildren(root);
   update();
   showChips();
@@ -252,6 +257,7 @@ function render({ model, el }) {
     model.off("change:chips", showChips);
     model.off("change:lines", showLog);
     if (due) cancelAnimationFrame(due);
+    kernel?.statusChanged?.disconnect(listen);
     Object.values(charts).forEach((chart) => chart.close());
     panels.forEach((panel) => clearTimeout(panel.timer));
   };
