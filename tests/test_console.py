@@ -86,6 +86,7 @@ def test_ctrl_c_behind_the_last_line_breaks_none():
     picture = last_picture(started(), step(1), step(2),
                            dataclasses.replace(epoch(0), val_miou_by_region=regions), step(3))
     assert max(map(len, picture)) + len("^C") < 100
+    assert sum(line.count("Region-") == line.count(" %") > 1 for line in picture) > 5
 
 
 def test_a_pipe_gets_a_line_an_epoch():
@@ -96,7 +97,7 @@ def test_a_pipe_gets_a_line_an_epoch():
     assert lines[1].startswith(
         "lora [x]: epoch 1/2 · loss 0.500 · val loss 0.400 · val mIoU 50.0 % · best"
     )
-    assert lines[3] == ("lora [x]: all 2 epochs are done, in 4 s; best epoch 2; peak memory "
+    assert lines[3] == ("lora [x]: all 2 epochs are done; best epoch 2; peak memory "
                         "600.0 MB; scores of test and held-out regions come next")
 
 

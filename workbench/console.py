@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,7 @@ from workbench.reprs import (
 from workbench.runs.history import Stopwatch
 from workbench.runs.words import level, words
 
+_BEFORE_FACTS = 16  # columns that names and the room for ^C take
 _BAR_WIDTH = 24  # with the words beside it, it fits 80 columns
 
 
@@ -123,7 +125,7 @@ class TerminalView:
         for name, fact in self._facts():
             facts.add_row(Text(f"  {name}", style="dim"), Text(fact))
         # A terminal writes ^C behind the last line: it must not break it.
-        return Constrain(Group(self._bar(), facts), self._console.width - 3)
+        return Constrain(Group(self._bar(), facts), self._console.width - len("^C") - 1)
 
     def _bar(self) -> RenderableType:
         step, started = self._step, self._started
@@ -161,9 +163,9 @@ class TerminalView:
             if best and best is not epoch:
                 kept += _score(",", best.val_miou)
             yield "val mIoU", f"{readable_percent(epoch.val_miou)}{kept}"
-            if regions := _by_region(epoch.val_miou_by_region):
+            if regions := self._by_region(epoch.val_miou_by_region):
                 yield "by region", regions
-        if epoch and (watched := _by_region(epoch.held_out_miou_by_region)):
+        if epoch and (watched := self._by_region(epoch.held_out_miou_by_region)):
             yield "held out", f"{watched} (watched)"
         if step:
             rate = readable_rate(step.lr)
@@ -173,13 +175,16 @@ class TerminalView:
             yield "elapsed", readable_duration(so_far)
 
 
+    def _by_region(self, scores: dict[str, float | None]) -> str:
+        """Return scores side by side; no line ends between a region and its score."""
+        entries = (_score(display_name(region), score).replace(" ", "\N{NO-BREAK SPACE}")
+                   for region, score in scores.items() if score is not None)
+        width = max(self._console.width - _BEFORE_FACTS, 20)
+        return textwrap.fill(" · ".join(entries), width).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def _score(words: str, score: float | None) -> str:
     return "" if score is None else f"{words} {readable_percent(score)}"
-
-
-def _by_region(scores: dict[str, float | None]) -> str:
-    return " · ".join(_score(display_name(region), score) for region, score in scores.items()
-                      if score is not None)
 
 
 def _memory(step: StepDone) -> str:

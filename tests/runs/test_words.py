@@ -16,7 +16,7 @@ from workbench.runs.words import level, words
      "features of 9 chips computed in 1 min 01 s; 2.0 MB on disk"),
     (WarningRaised(message="two chips overlap"), "warning", "two chips overlap"),
     (RunFailed(error="CUDA out of memory", traceback=""), "error", "CUDA out of memory"),
-    (finished(), "info", "all 2 epochs are done, in 4 s; best epoch 2; peak memory 600.0 MB"),
+    (finished(), "info", "all 2 epochs are done; best epoch 2; peak memory 600.0 MB"),
 ])
 def test_an_event_is_said_in_a_line_unless_its_numbers_say_it(event, how, said):
     assert (level(event), words(event)) == (how, said)

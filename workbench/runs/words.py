@@ -37,8 +37,8 @@ def words(event: Event) -> str:
             return event.message
         case RunFinished():
             peak = event.peak_device_bytes or event.peak_host_rss_bytes
-            return (f"{event.reason}, in {readable_duration(event.duration_s)}; best epoch "
-                    f"{event.best_epoch + 1}; peak memory {readable_bytes(peak)}")
+            return (f"{event.reason}; best epoch {event.best_epoch + 1}; peak memory "
+                    f"{readable_bytes(peak)}")
         case RunStopped():
             return f"stopped after step {event.step} ({event.reason})"
         case RunFailed():

@@ -181,7 +181,7 @@ function render({ model, el }) {
   const log = element("div", { class: "wb-log", role: "log", tabindex: "0", "aria-label": "Warnings and changes of state" });
   const action = element("span");
   const root = element("div", { class: `wb-board${many ? " wb-many" : ""}`, "data-lm-suppress-shortcuts": "true" },
-    element("div", { class: "wb-notice wb-gone", role: "alert" }, "The kernel of this view is gone, and it stands still. Run its cell again to go on watching; a training in a process of its own goes on."),
+    element("div", { class: "wb-gone", role: "alert" }, "The kernel of this view is gone, and it stands still. Run its cell again to go on watching; a training in a process of its own goes on."),
     element("div", { class: "wb-runs" }, ...panels.map((panel) => panel.node)),
     element("div", { class: "wb-charts wb-large" }, charts.loss.node, charts.score.node),
     element("div", { class: "wb-charts wb-small" }, charts.rate.node, charts.memory.node, charts.speed.node),
