@@ -78,3 +78,11 @@ def test_a_dataset_without_a_valid_pixel_left_says_so(write_pair, open_pairs):
     dataset = open_pairs(scale=1.0)
     write_pair("a", np.full((2, 16, 16), np.nan, np.float32))
     assert problems(dataset) == ["no valid pixel in 1 train chips looked at"]
+
+
+def test_a_fill_value_that_no_file_declares_is_seen(look):
+    image = reflectance()
+    image[1, 0, :3] = 6.5535
+    (what,) = look(image)
+    assert what.startswith("NIR_NARROW reaches 6.55, reflectance is 0 to 1: 3 of ")
+    assert "-a_nodata" in what

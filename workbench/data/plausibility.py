@@ -11,6 +11,8 @@ from workbench.data.bands import BANDS
 from workbench.data.dataset import Dataset
 
 _SAR = ("VV", "VH", "HH", "HV")
+# The brightest clouds and glints reach 2, and 16 bits stored as reflectance * 10 000 reach 6.5.
+_NO_REFLECTANCE = 5
 
 
 def implausible_bands(dataset: Dataset, pixels: npt.NDArray, num_chips: int) -> list[str]:
@@ -66,12 +68,25 @@ def _reflectance(dataset: Dataset, pixels: npt.NDArray, optical: list[int]) -> I
             f"optical values are about {median:.2g}, too dark for reflectance; scale={scale:g} is "
             "applied to values that may be reflectance already: pass scale=1"
         )
+    if median <= 2:
+        yield from _outliers(dataset, pixels, optical)
     negative = (pixels[optical] < 0).mean(1)
     for place, share in zip(optical, negative, strict=True):
         if share > 0.05:
             yield (
                 f"{share:.0%} of the values of {dataset.bands[place]} are negative; check offset=, "
                 "nodata=, or whether the band is what it is called"
+            )
+
+
+def _outliers(dataset: Dataset, pixels: npt.NDArray, optical: list[int]) -> Iterable[str]:
+    counts = (pixels[optical] > _NO_REFLECTANCE).sum(1)
+    for place, count in zip(optical, counts, strict=True):
+        if count:
+            yield (
+                f"{dataset.bands[place]} reaches {pixels[place].max():.3g}, reflectance is 0 to 1: "
+                f"{count} of {pixels.shape[1]} values looked at are above {_NO_REFLECTANCE}; a "
+                "fill value that its files do not declare: gdal_edit.py -a_nodata declares it"
             )
 
 

@@ -6,6 +6,7 @@ import torch
 
 from workbench.estimation import remedies as what_fits
 from workbench.estimation.forecast import Forecast
+from workbench.estimation.showing import PARTS
 from workbench.recipe import Recipe
 from workbench.reprs import readable_bytes
 from workbench.runs import Run
@@ -27,7 +28,7 @@ def advise(run: Run) -> str:
     first = (
         f"The memory is full: with {size} chips at once this recipe takes about "
         f"{readable_bytes(memory.total)} of {readable_bytes(room.capacity)}, most of it "
-        f"{memory.dominant}."
+        f"{PARTS[memory.dominant]}."
     )
     changes = "; ".join(
         f"recipe.but({remedy.what}) takes {readable_bytes(remedy.memory.total)}" for remedy in found

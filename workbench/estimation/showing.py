@@ -27,7 +27,8 @@ _BASIS: dict[Basis, str] = {
     "scaled": "from real steps with fewer chips",
     "analytical": "analytical: from its operations, nothing was measured",
 }
-_PARTS = {
+# What the parts of a memory are called.
+PARTS = {
     "parameters": "parameters", "gradients": "gradients", "optimizer": "optimiser",
     "activations": "activations", "workspace": "kernels and allocator",
     "chips": "chips kept in memory",
@@ -75,7 +76,7 @@ def facts(estimate: Estimate) -> dict[str, str]:
     share = 100 * estimate.trainable / estimate.total
     memory, times = estimate.memory, estimate.times
     beside = " beside Python and its libraries" if estimate.device == "cpu" else ""
-    parts = [f"{_PARTS[part]} {readable_bytes(size)}"
+    parts = [f"{PARTS[part]} {readable_bytes(size)}"
              for part, size in memory.parts.items() if size]  # fmt: skip
     return {
         "parameters": f"trains {readable_count(estimate.trainable)} of "
@@ -86,7 +87,7 @@ def facts(estimate: Estimate) -> dict[str, str]:
         f"{readable_bytes(memory.rise)} above the loaded model; "
         f"{readable_bytes(estimate.room.free)} of "
         f"{readable_bytes(estimate.room.capacity)} are free · {_BASIS[memory.basis]}",
-        "of which": f"{' · '.join(parts)}; {_PARTS[memory.dominant]} weigh most",
+        "of which": f"{' · '.join(parts)}; {PARTS[memory.dominant]} weigh most",
         "time": _time(times, estimate.recipe),
         **_cache(times),
         **({"recipe": estimate.changed} if estimate.changed else {}),
@@ -106,12 +107,13 @@ def _verdict(estimate: Estimate) -> str:
 
 def _time(times: Times, recipe: object) -> str:
     epochs = getattr(recipe, "epochs", 1)
+    steps = "1 step" if times.steps == 1 else f"{times.steps} steps"
     sooner = ""
     if times.earliest_s < times.total_s:
         sooner = (f", early stopping ends it after {readable_duration(times.earliest_s)} at the "
                   "earliest")
     return (
-        f"{_seconds(times.step_s)} a step, {times.steps} steps an epoch · first epoch "
+        f"{_seconds(times.step_s)} a step, {steps} an epoch · first epoch "
         f"{readable_duration(times.first_epoch_s)}, then {readable_duration(times.epoch_s)} each · "
         f"{epochs} epochs {readable_duration(times.total_s)}{sooner} · {_BASIS[times.basis]}"
     )
@@ -149,7 +151,7 @@ def _segments(estimate: Estimate) -> Iterator[tuple[str, float]]:
 def _text_bar(estimate: Estimate) -> str:
     widths = {name: round(_WIDTH * share) for name, share in _segments(estimate)}
     bar = "".join(_LETTERS[name] * width for name, width in widths.items())
-    key = ", ".join(f"{_LETTERS[name]} {_PARTS.get(name, _OTHERS)}"
+    key = ", ".join(f"{_LETTERS[name]} {PARTS.get(name, _OTHERS)}"
                     for name, width in widths.items() if width)
     return f"[{f'{bar:<{_WIDTH}}'[:_WIDTH]}] {key}".rstrip()
 
@@ -158,7 +160,7 @@ def _html_bar(estimate: Estimate) -> str:
     assert estimate.memory is not None
     bar, legend = [], []
     for name, share in _segments(estimate):
-        label = _PARTS.get(name, _OTHERS)
+        label = PARTS.get(name, _OTHERS)
         color = f"background:{_COLORS[name]}"
         title = f"{label}: {100 * share:.1f} %"
         style = f"{color};width:{100 * share:.3f}%"
