@@ -248,6 +248,8 @@ def test_a_cog_of_a_lazy_prediction_is_that_of_the_whole(scene: Path, tmp_path: 
 def test_a_file_is_no_store(scene: Path) -> None:
     with pytest.raises(DataError, match=r"scene\.tif' is a file; give a folder"):
         predict(MODEL, scene, store=scene, **OPTIONS)
+    with pytest.raises(DataError, match=r"store='.*scene\.tif/blocks' \(Not a directory\)\. Give "):
+        predict(MODEL, scene, store=scene / "blocks", **OPTIONS)
 
 
 def test_the_bar_begins_where_an_earlier_call_stopped(

@@ -176,8 +176,14 @@ class Store:
         if known is None:
             if self.folder.exists() and not self.folder.is_dir():
                 raise DataError(f"store={str(self.folder)!r} is a file; give a folder.")
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(self.folder / _PLAN, plan)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_json(self.folder / _PLAN, plan)
+            except OutOfSpaceError:
+                raise
+            except OSError as error:
+                raise DataError(f"Nothing can be written into store={str(self.folder)!r} "
+                                f"({error.strerror}). Give another folder.") from error
             return
         differing = [key for key in plan if known.get(key) != plan[key]]
         if differing:
