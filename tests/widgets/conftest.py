@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from workbench.data import Dataset
-from workbench.events import EpochDone, Event, RunStarted, StepDone
+from workbench.events import EpochDone, Event, RunFinished, RunStarted, StepDone
 from workbench.recipe import SpectralIndex
 from workbench.runs import Run, create
 from workbench.runs.journal import EVENTS, JournalWriter
@@ -38,6 +40,12 @@ def epoch(number: int, miou: float | None = 0.5, steps: int = 4, **changes: obje
                      time=1000.5 + steps * (number + 1), **{**facts, **changes})
 
 
+# A run of two epochs, from its start to its end.
+DONE = (started(), *map(step, range(1, 5)), epoch(0), *map(step, range(5, 9)), epoch(1, 0.6),
+        RunFinished(reason="all 2 epochs are done", best_epoch=1, duration_s=9.0,
+                    peak_host_rss_bytes=1))
+
+
 def write(run: Run, *events: Event) -> None:
     with JournalWriter(run.folder / EVENTS) as journal:
         for event in events:
@@ -50,6 +58,20 @@ def preview(run: Run, number: int = 0) -> None:
         epoch=number, chip_ids=np.array(["ghana_1", "spain_1"]),
         regions=np.array(["ghana", "spain"]), bands=np.array(["RED", "GREEN", "BLUE"]),
         image=np.full((2, 3, 8, 8), 0.1, np.float16), label=label, prediction=label))
+
+
+def joined(widget: Any, part: str, place: int = 0) -> list[Any]:
+    """Put the two parts of a curve together as the browser does."""
+    base, tail = getattr(widget, f"base{place}"), getattr(widget, f"tail{place}")
+    return base[part][: tail[f"{part}_from"]] + tail[part]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until it is true."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture
