@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.errors import OutOfSpaceError, WorkbenchError
+from workbench.errors import DataError, OutOfSpaceError, WorkbenchError
 
 
 def cache_dir() -> Path:
@@ -82,6 +82,24 @@ def out_of_space_explained(path: Path) -> Iterator[None]:
             error.errno,
             f"{cause.format(path)}. What was written before is whole. {remedy} and run the same "
             "call again.",
+        ) from error
+
+
+@contextlib.contextmanager
+def unwritable_explained(place: str, remedy: str) -> Iterator[None]:
+    """Turn what keeps results from being written into an error that says where and what to do.
+
+    Raises:
+        DataError: Nothing can be written there.
+        OutOfSpaceError: There is no room.
+    """
+    try:
+        yield
+    except OutOfSpaceError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"Nothing can be written into {place} ({error.strerror}). {remedy}"
         ) from error
 
 

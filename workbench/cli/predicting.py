@@ -11,8 +11,8 @@ import typer
 
 import workbench as wb
 from workbench.cli._app import Device, app, examples, progress_bar
-from workbench.errors import DataError, OutOfSpaceError
-from workbench.storage import require_writable
+from workbench.errors import DataError
+from workbench.storage import require_writable, unwritable_explained
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -94,8 +94,9 @@ def predict(
             said += [f"{path} is there already" for scene in there
                      for path in files[scene].values()]
             waiting = [scene for scene in scenes if scene not in there]
-            _require_writable({path.parent for scene in waiting
-                               for path in files[scene].values()})
+            for folder in {path.parent for scene in waiting for path in files[scene].values()}:
+                with unwritable_explained(str(folder), "Give another place: --output FOLDER."):
+                    require_writable(folder)
             progress.expect([planned[scene].windows for scene in waiting])
             for scene in waiting:
                 for path in _written(predictions[scene], files[scene], probability, polygons):
@@ -163,18 +164,6 @@ def _outputs(runs: Sequence[Run], scenes: Sequence[str],
                         "same name. Predict them by two commands, each with its own --output "
                         "folder.")
     return found
-
-
-def _require_writable(folders: Iterable[Path]) -> None:
-    """Refuse to predict what could not be written afterwards."""
-    for folder in folders:
-        try:
-            require_writable(folder)
-        except OutOfSpaceError:
-            raise
-        except OSError as error:
-            raise DataError(f"Nothing can be written into {folder} ({error.strerror}). Give "
-                            "another place: --output FOLDER.") from error
 
 
 def _is_there(paths: Iterable[Path], stamp: str | None, probability: bool, polygons: bool) -> bool:

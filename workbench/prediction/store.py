@@ -22,7 +22,7 @@ from xarray.core import indexing
 from workbench.errors import DataError, OutOfSpaceError
 from workbench.prediction.result import empty
 from workbench.reprs import readable_bytes
-from workbench.storage import atomic_file, read_json, write_json
+from workbench.storage import atomic_file, read_json, unwritable_explained, write_json
 
 _PLAN = "plan.json"
 Arrays = dict[str, npt.NDArray]
@@ -176,14 +176,9 @@ class Store:
         if known is None:
             if self.folder.exists() and not self.folder.is_dir():
                 raise DataError(f"store={str(self.folder)!r} is a file; give a folder.")
-            try:
+            with unwritable_explained(f"store={str(self.folder)!r}", "Give another folder."):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 write_json(self.folder / _PLAN, plan)
-            except OutOfSpaceError:
-                raise
-            except OSError as error:
-                raise DataError(f"Nothing can be written into store={str(self.folder)!r} "
-                                f"({error.strerror}). Give another folder.") from error
             return
         differing = [key for key in plan if known.get(key) != plan[key]]
         if differing:
