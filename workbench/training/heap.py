@@ -31,7 +31,7 @@ def kept_heap() -> Iterator[None]:
     `tests/benchmarks/step_time.py` with and without `--system-heap`. Elsewhere nothing is changed.
     Of blocks that overlap in several threads the last one to end gives the memory back.
     Where glibc serves a thread from another heap than the main one, as it does in threads beside
-    the first and after an allocation has failed, tensors over 32 MiB go the usual way.
+    the first and after an allocation has failed, tensors over 64 MiB go the usual way.
     """
     libc = _glibc()
     if libc is None:
