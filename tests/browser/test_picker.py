@@ -46,10 +46,11 @@ def point_at(pick: Any, region: str) -> tuple[float, float]:
     place = mercator(float((own["minx"].min() + own["maxx"].max()) / 2),
                      float((own["miny"].min() + own["maxy"].max()) / 2))
     away = place - (mercator(west, south) + mercator(east, north)) / 2
-    seen, tip = pick.locator(".leaflet-container").bounding_box(), pick.locator(".wb-tip")
-    middle = np.array([seen["x"] + seen["width"] / 2, seen["y"] + seen["height"] / 2])
+    chart, tip = pick.locator(".leaflet-container"), pick.locator(".wb-tip")
     # As near as the chips fit in, which depends on the size of the page; the map may still fly.
     for zoom in np.tile(np.arange(0, 5, 0.25), 20):
+        seen = chart.bounding_box()
+        middle = np.array([seen["x"] + seen["width"] / 2, seen["y"] + seen["height"] / 2])
         x, y = (middle + away * 2**zoom).tolist()
         pick.page.mouse.move(x, y)
         if tip.is_visible() and tip.inner_text().lower().startswith(region):
@@ -90,8 +91,10 @@ def test_regions_and_a_drawn_box_are_held_out(run_notebook, notebook):
     page.keyboard.press("End")
     pick.locator(".wb-part").filter(has_text="held out").filter(has_text="120").wait_for()
 
-    # By mouse: a region is shown, a box is drawn in it and held out.
-    pick.get_by_role("button", name="Spain", exact=True).click()
+    # By mouse: a region is shown, even while the map flies to another; a box in it is held out.
+    pick.get_by_role("button", name="Spain", exact=True).evaluate(
+        "(spain, india) => { india.click(); spain.click(); }",
+        strip.get_by_role("button", name="Zoom to it").element_handle())
     pick.locator(".wb-strip").get_by_text("40 chips in 20 clusters").wait_for()
     chart.locator(".leaflet-control-scale-line").get_by_text(re.compile("^[2-5]0 km")).wait_for()
     pick.get_by_role("button", name="Box").click()

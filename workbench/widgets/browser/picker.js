@@ -41,7 +41,8 @@ class Chart {
     this.sizes.observe(map.getContainer());
     map.on("mousemove", (event) => this.hover(event));
     map.on("mouseout movestart", () => this.leave());
-    map.on("zoomend", () => this.mark());
+    map.on("zoomanim", () => { this.zooming = true; });
+    map.on("zoomend", () => this.arrived());
     map.on("click", (event) => {
       if (this.sketch.kind || this.sketch.ending) return;
       const found = this.layer.at(event.latlng);
@@ -89,7 +90,22 @@ class Chart {
 
   show(group) {
     const bounds = this.layer?.bounds(group);
-    if (bounds) this.map.fitBounds(bounds.pad(0.25), { maxZoom: 13 });
+    if (bounds) this.fit(bounds.pad(0.25));
+  }
+
+  // Leaflet drops what it is asked for while a zoom is under way: the last wish waits for its end.
+  fit(bounds, padding = [0, 0]) {
+    if (this.zooming) return (this.next = () => this.fit(bounds, padding));
+    this.map.invalidateSize({ pan: false }); // the page may just have got another height
+    this.map.fitBounds(bounds, { padding, maxZoom: 13 });
+  }
+
+  arrived() {
+    const { next } = this;
+    this.zooming = false;
+    this.next = null;
+    if (next) next();
+    else this.mark();
   }
 
   hover(event) {
@@ -254,16 +270,16 @@ function render({ model, el }) {
     due = null;
     if (dirty.has("shapes")) chart.shapes();
     if (dirty.has("shapes") || dirty.has("paint")) chart.paint();
-    if (model.get("flight").number !== flown) fly();
     dirty.clear();
     update();
+    if (model.get("flight").number !== flown) fly();
   }
   let flown = 0;
   function fly() {
     if (!chart.map) return;
     const { number, bounds } = model.get("flight");
     flown = number;
-    if (bounds) chart.map.fitBounds([[bounds[1], bounds[0]], [bounds[3], bounds[2] + (bounds[2] < bounds[0] ? 360 : 0)]], { padding: [64, 32], maxZoom: 13 });
+    if (bounds) chart.fit([[bounds[1], bounds[0]], [bounds[3], bounds[2] + (bounds[2] < bounds[0] ? 360 : 0)]], [64, 32]);
   }
   const kinds = { corners: "shapes", groups: "shapes", names: "shapes", tints: "paint", palette: "paint", legend: "paint", labels: "paint" };
   const heard = ["corners", "groups", "names", "tints", "palette", "legend", "labels", "page", "regions", "parts", "classes", "options", "message", "audit", "selection", "catalogue", "flight"];
