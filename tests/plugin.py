@@ -3,6 +3,9 @@
 `pytest` runs the quick suite. `WORKBENCH_TESTS=all` adds `slow` and `browser`, and then a skip
 that this machine could have run fails the session. `WORKBENCH_TESTS=network` (or
 `all,network`) adds what needs the internet. An explicit `-m` expression decides alone.
+
+A server, a kernel and a browser together can be late for reasons of the machine: a test of theirs
+that fails runs once more, two in a session at most, and the summary shows why it failed at first.
 """
 
 from __future__ import annotations
@@ -54,6 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if gpu and not has_cuda():
         for item in gpu:
             item.add_marker(pytest.mark.skip(reason=NeedlessSkips.NO_CUDA))
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     if config.option.markexpr:
         return
     left_out = [
