@@ -47,12 +47,14 @@ def test_a_terminal_sees_losses_scores_by_region_rate_speed_memory_and_time_left
         epoch(0, 0.7123), time=1060.0,
         val_miou_by_region={"ghana": 0.71, "spain": 0.66, "usa": None},
         held_out_miou_by_region={"bolivia": 0.5},
+        val_iou_by_class={"land": 0.9, "[water]": 0.52, "ice": None},
     )  # fmt: skip
     assert last_picture(begun, scored, on_a_card) == [
         "lora [x] · epoch 2/2 · ETA 2 min 10 s",
         "  loss       training 0.250 · validation 0.400",
         "  val mIoU   71.2 % · best by loss: epoch 1",
         "  by region  Ghana 71.0 % · Spain 66.0 %",
+        "  by class   land 90.0 % · [water] 52.0 %",
         "  held out   Bolivia 50.0 % (watched)",
         "  speed      10.0 chips/s · learning rate 1e-3",
         "  memory     3.0 GB now, 4.0 GB at most of 80.0 GB on the device · 500.0 MB on the host",

@@ -163,9 +163,11 @@ class TerminalView:
             if best and best is not epoch:
                 kept += _score(",", best.val_miou)
             yield "val mIoU", f"{readable_percent(epoch.val_miou)}{kept}"
-            if regions := self._by_region(epoch.val_miou_by_region):
+            if regions := self._side_by_side(_displayed(epoch.val_miou_by_region)):
                 yield "by region", regions
-        if epoch and (watched := self._by_region(epoch.held_out_miou_by_region)):
+            if classes := self._side_by_side(epoch.val_iou_by_class):
+                yield "by class", classes
+        if epoch and (watched := self._side_by_side(_displayed(epoch.held_out_miou_by_region))):
             yield "held out", f"{watched} (watched)"
         if step:
             rate = readable_rate(step.lr)
@@ -175,12 +177,16 @@ class TerminalView:
             yield "elapsed", readable_duration(so_far)
 
 
-    def _by_region(self, scores: dict[str, float | None]) -> str:
-        """Return scores side by side; no line ends between a region and its score."""
-        entries = (_score(display_name(region), score).replace(" ", "\N{NO-BREAK SPACE}")
-                   for region, score in scores.items() if score is not None)
+    def _side_by_side(self, scores: dict[str, float | None]) -> str:
+        """Return scores side by side; no line ends between a name and its score."""
+        entries = (_score(name, score).replace(" ", "\N{NO-BREAK SPACE}")
+                   for name, score in scores.items() if score is not None)
         width = max(self._console.width - _BEFORE_FACTS, 20)
         return textwrap.fill(" · ".join(entries), width).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def _displayed(scores: dict[str, float | None]) -> dict[str, float | None]:
+    return {display_name(region): score for region, score in scores.items()}
 
 
 def _score(words: str, score: float | None) -> str:

@@ -100,7 +100,8 @@ class StepDone(Event, kind="step_done"):
 class EpochDone(Event, kind="epoch_done"):
     """One epoch with its validation on training regions; scores are fractions, 0 to 1.
 
-    `held_out_miou_by_region` is empty unless someone chose to watch held-out regions.
+    `held_out_miou_by_region` is empty unless someone chose to watch held-out regions. The IoU of
+    a class is None where it is neither in the labels nor predicted.
     """
 
     train_loss: float
@@ -112,6 +113,7 @@ class EpochDone(Event, kind="epoch_done"):
     duration_s: float
     eta_s: float | None = None
     held_out_miou_by_region: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    val_iou_by_class: dict[str, float | None] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

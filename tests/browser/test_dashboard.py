@@ -133,6 +133,16 @@ def test_a_launched_run_is_watched_steered_and_found_again(
     assert_no_tick_is_named_twice(page)
     assert page.get_by_text("Bolivia not watched").is_visible()
 
+    names = page.locator(".wb-name")
+    names.get_by_text("Ghana", exact=True).wait_for()
+    press(page, "by class")
+    names.get_by_text("water", exact=True).wait_for()
+    assert names.all_text_contents() == ["land", "water"]
+    press(page, "log")
+    losses = page.locator(".wb-chart").first.locator(".wb-tick[text-anchor=end]")
+    losses.get_by_text("0", exact=True).wait_for(state="detached")
+    assert losses.count() > 1
+
     press(page, "Pause")
     wait_for_state(page, "paused")
     assert page.get_by_role("button", name="Pause", exact=True).count() == 0
@@ -152,14 +162,14 @@ def test_a_launched_run_is_watched_steered_and_found_again(
 
     lab_page.restart_kernel()
     page.get_by_text("The kernel of this view is gone").wait_for()
-    assert page.locator(".wb-board button:visible").count() == 0
+    assert page.locator(".wb-buttons button:visible").count() == 0
     run_cell(page, 1)
     wait_for_state(page, "running")
     assert num_points(page) > steps
     press(page, "Stop now")
     wait_for_state(page, "stopped")
     assert "wb.resume(" in page.locator(".wb-notice").text_content()
-    assert page.locator(".wb-board button:visible").count() == 0
+    assert page.locator(".wb-buttons button:visible").count() == 0
 
 
 @pytest.mark.timeout(240)
@@ -171,7 +181,7 @@ def test_fit_shows_a_dashboard_without_buttons_and_leaves_a_picture(
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     wait_for_state(page, "running")
     wait_until_it_moves(page)
-    assert page.locator(".wb-board button").count() == 0
+    assert page.locator(".wb-buttons button").count() == 0
     page.evaluate("window.panel.sessionContext.session.kernel.interrupt()")
     page.locator(".wb-board").wait_for(state="detached", timeout=30_000)
     page.locator(".jp-OutputArea img").wait_for()

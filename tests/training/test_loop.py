@@ -50,6 +50,10 @@ def test_events_tell_steps_epochs_parameters_and_costs(split, recipe, tmp_path):
     assert all(event.samples_per_s > 0 and event.host_rss_bytes > 1e6 for event in steps)
     assert all(event.eta_s >= 0 for event in steps)
     assert set(epochs[0].val_miou_by_region) == {"ghana", "spain"}
+    for event in epochs:
+        classes = event.val_iou_by_class
+        assert list(classes) == ["land", "water"]
+        assert event.val_miou == pytest.approx(sum(classes.values()) / 2)
     best = min(epochs, key=lambda event: event.val_loss)
     assert events[-1].best_epoch == best.epoch
     assert events[-1].peak_host_rss_bytes >= max(event.host_rss_bytes for event in steps)
@@ -131,7 +135,7 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss(
     split, recipe, tmp_path, monkeypatch
 ):
     losses = iter([0.5, 0.3, 0.4, 0.35])
-    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(next(losses), 9, 0.5, {}))
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(next(losses), 9, 0.5, {}, {}))
     saved: dict[int, dict] = {}
     for event in train(recipe.but(epochs=4), split, tmp_path / "run"):
         if isinstance(event, StepDone) and event.step in (4, 7):
@@ -145,7 +149,7 @@ def test_the_best_checkpoint_is_the_one_with_the_lowest_validation_loss(
 def test_patience_ends_the_training_and_plateaus_lower_the_rate(
     split, recipe, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(0.5, 9, 0.5, {}))
+    monkeypatch.setattr(loop, "validate", lambda *_, **__: Validation(0.5, 9, 0.5, {}, {}))
     recipe = recipe.but(epochs=50, patience=5, schedule=Plateau(patience=1), learning_rate=0.01)
     events = list(train(recipe, split, tmp_path / "run"))
     assert [event.lr for event in of(EpochDone, events)] == [
@@ -215,8 +219,8 @@ def test_after_a_loss_that_is_not_finite_another_recipe_is_advised_and_no_resume
 def test_what_was_trained_before_a_loss_became_infinite_is_said_to_be_whole(
     split, recipe, tmp_path, monkeypatch
 ):
-    folder, epochs = tmp_path / "run", iter((Validation(0.5, 1, 0.5, {}),
-                                             Validation(math.inf, 1, 0.5, {})))
+    folder, epochs = tmp_path / "run", iter((Validation(0.5, 1, 0.5, {}, {}),
+                                             Validation(math.inf, 1, 0.5, {}, {})))
     monkeypatch.setattr(loop, "validate", lambda *_, **__: next(epochs))
     with pytest.raises(TrainingError, match="validation loss is not finite after step 6"):
         list(train(recipe, split, folder))

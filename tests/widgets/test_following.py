@@ -44,7 +44,8 @@ def test_what_is_new_is_taken_in_at_each_look(make_run):
         assert follower.progress() == 5 / 12
     assert [row[0] for row in follower.steps.rows] == [0.25, 0.5, 0.75, 1.0, 1.25]
     assert follower.regions == ["ghana", "spain"]
-    assert follower.epochs[0][5] == [0.5, None]
+    assert follower.classes == ["land", "water"]
+    assert follower.epochs[0][5:] == [[0.5, None], [], [0.9, None]]
     assert facts(follower)["validation mIoU"] == "50.0 %"
 
 

@@ -263,7 +263,8 @@ class Loop:
         event = EpochDone(
             **self._now(), train_loss=progress.loss_sum / max(progress.pixels, 1),
             val_loss=scored.loss, val_miou=scored.miou, val_miou_by_region=scored.miou_by_region,
-            held_out_miou_by_region=watched, lr=lr, best=best, duration_s=now - self._epoch_begun,
+            val_iou_by_class=scored.iou_by_class, held_out_miou_by_region=watched, lr=lr,
+            best=best, duration_s=now - self._epoch_begun,
             eta_s=self._clock.eta_s(progress.step, progress.epoch + 1),
         )
         progress.epoch += 1

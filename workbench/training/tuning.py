@@ -61,8 +61,8 @@ class Tuning:
         duration = time.perf_counter() - begun
         yield EpochDone(
             step=steps, epoch=0, train_loss=train.loss, val_loss=val.loss, val_miou=val.miou,
-            val_miou_by_region=val.miou_by_region, lr=0.0, best=True, duration_s=duration,
-            eta_s=0.0,
+            val_miou_by_region=val.miou_by_region, val_iou_by_class=val.iou_by_class, lr=0.0,
+            best=True, duration_s=duration, eta_s=0.0,
         )
         for name in ("best", "last"):
             with checkpoints.replacing(self._folder / name) as folder:

@@ -18,12 +18,13 @@ from workbench.training.precision import Precision, autocast
 
 
 class Validation(NamedTuple):
-    """Mean loss of all labelled pixels and mIoU, 0 to 1; NaN and None where none is labelled."""
+    """Mean loss of all labelled pixels, scores from 0 to 1; NaN and None where none is labelled."""
 
     loss: float
     pixels: int
     miou: float | None
     miou_by_region: dict[str, float | None]
+    iou_by_class: dict[str, float | None]
 
 
 @quick_float32()
@@ -60,6 +61,10 @@ def validate(model: nn.Module, loader: Loader, device: torch.device,
         miou_by_region={
             region: _number(metrics.miou(counted[place]))
             for place, region in enumerate(loader.regions)
+        },
+        iou_by_class={
+            kind.name: _number(score)
+            for kind, score in zip(loader.dataset.classes, metrics.iou(counted.sum(0)), strict=True)
         },
     )
 

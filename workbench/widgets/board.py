@@ -140,6 +140,7 @@ def _status(follower: Follower) -> dict[str, Any]:
         "regions": [display_name(name) for name in follower.regions],
         "held_out": [display_name(name) for name in follower.held_out],
         "unwatched": [display_name(name) for name in follower.unwatched],
+        "classes": follower.classes,
     }  # fmt: skip
 
 

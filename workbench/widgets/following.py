@@ -69,11 +69,12 @@ class Follower:
         scoring: Whether it is trained, and its process scores it.
         steps: Loss, learning rate, speed and memory, thinned.
         epochs: A row for each epoch: number of epochs done, training loss, validation loss,
-            validation mIoU (0 to 1), whether it was the best so far, and the mIoU of `regions`
-            and of `held_out` in their order.
+            validation mIoU (0 to 1), whether it was the best so far, the mIoU of `regions` and of
+            `held_out` and the IoU of `classes` in their order.
         regions: Names of the training regions.
         held_out: Names of held-out regions; empty unless they were chosen to be watched.
         unwatched: Names of held-out regions while none of them is watched.
+        classes: Names of the classes; empty for a run that did not write down their IoU.
         log: State changes and warnings, the newest last.
     """
 
@@ -104,6 +105,7 @@ class Follower:
         self.epochs: list[list[Any]] = []
         self.regions: list[str] = []
         self.held_out: list[str] = []
+        self.classes: list[str] = []
         self.log: list[Line] = []
 
     @property
@@ -283,12 +285,14 @@ class Follower:
 
     def _take_epoch(self, event: EpochDone) -> None:
         for known, scores in ((self.regions, event.val_miou_by_region),
-                              (self.held_out, event.held_out_miou_by_region)):
+                              (self.held_out, event.held_out_miou_by_region),
+                              (self.classes, event.val_iou_by_class)):
             known += [name for name in scores if name not in known]
         self.epochs.append([
             event.epoch + 1, event.train_loss, event.val_loss, event.val_miou, event.best,
             [event.val_miou_by_region.get(name) for name in self.regions],
             [event.held_out_miou_by_region.get(name) for name in self.held_out],
+            [event.val_iou_by_class.get(name) for name in self.classes],
         ])  # fmt: skip
 
     def _steps_per_epoch(self) -> int:

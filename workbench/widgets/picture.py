@@ -69,7 +69,7 @@ def _rows(follower: Follower) -> Iterator[tuple[str, float, float | None]]:
                 yield quantity, float(row[X] or 0), row[column]
         if follower.capacity_bytes:
             yield "capacity", float(row[X] or 0), follower.capacity_bytes
-    for at, train, val, miou, best, regions, held_out in follower.epochs:
+    for at, train, val, miou, best, regions, held_out, _ in follower.epochs:
         yield from (("train_loss", at, train), ("val_loss", at, val), ("val_miou", at, miou))
         yield from ((f"val_miou/{name}", at, score)
                     for name, score in zip(follower.regions, regions, strict=False))

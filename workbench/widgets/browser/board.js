@@ -99,6 +99,9 @@ function curves(model, place) {
   return { steps: joined("steps"), epochs: joined("epochs") };
 }
 
+// In the order of the rows that `_take_epoch` of the follower writes.
+const [REGIONS, HELD_OUT, CLASSES] = [5, 6, 7];
+
 const column = (rows, at) => rows.filter((row) => row[at] !== null).map((row) => [row[0], row[at]]);
 
 function lossLines(run, data, tone, alone) {
@@ -116,13 +119,17 @@ function lossLines(run, data, tone, alone) {
   return lines;
 }
 
-function scoreLines(run, data, tone, alone) {
+// With `shades`, the colours of classes, a line for each class, else one for each region.
+function scoreLines(run, data, tone, alone, shades) {
   const lines = [];
-  const region = (part, at) => (row) => row[part][at] ?? null;
+  const one = (part, at) => (row) => row[part]?.[at] ?? null;
   const points = (get) => data.epochs.map((row) => [row[0], get(row)]).filter((point) => point[1] !== null);
-  if (alone) run.regions.forEach((name, at) => lines.push({ name, label: name, colour: "var(--wb-muted)", look: "thin", quiet: true, points: points(region(5, at)) }));
-  run.held_out.forEach((name, at) => lines.push({ name: `${alone ? "" : `${run.name}, `}${name} (held out)`, label: name, colour: alone ? "var(--wb-held)" : tone, look: "held", points: points(region(6, at)) }));
-  lines.push({ name: alone ? "all regions" : run.name, colour: tone, look: "main", points: column(data.epochs, 3) });
+  if (alone) {
+    const [names, part] = shades ? [run.classes, CLASSES] : [run.regions, REGIONS];
+    names.forEach((name, at) => lines.push({ name, label: name, colour: shades?.[name] ?? "var(--wb-muted)", look: shades ? "fine" : "thin", quiet: true, points: points(one(part, at)) }));
+  }
+  if (!shades) run.held_out.forEach((name, at) => lines.push({ name: `${alone ? "" : `${run.name}, `}${name} (held out)`, label: name, colour: alone ? "var(--wb-held)" : tone, look: "held", points: points(one(HELD_OUT, at)) }));
+  lines.push({ name: alone ? `all ${shades ? "classes" : "regions"}` : run.name, colour: shades ? "var(--wb-ink)" : tone, look: "main", points: column(data.epochs, 3) });
   return lines.filter((line) => line.points.length);
 }
 
@@ -175,6 +182,9 @@ function render({ model, el }) {
     speed: new Chart("Speed (chips/s)", { height: 116, format: short, floor: 0 }),
   };
   charts.loss.cut = true;
+  charts.loss.toggle("log", "Logarithmic axis: small losses tell apart", (on) => { charts.loss.log = on; charts.loss.soon(); });
+  let byClass = false;
+  const classes = charts.score.toggle("by class", "A line for each class instead of each region: its IoU", (on) => { byClass = on; plot(); });
   const makers = { loss: lossLines, score: scoreLines, rate: simple(4, true), memory: memoryLines, speed: speedLines };
   const panels = model.get("runs").map((_, place) => new Panel(place, many, model.get("buttons"), ask, () => plot()));
   const chips = element("div", { class: "wb-chips" });
@@ -193,17 +203,20 @@ function render({ model, el }) {
     const shown = runs.map((run, place) => ({ run, place, data: curves(model, place) })).filter(({ place }) => panels[place].visible);
     const alone = shown.length === 1;
     const done = Math.max(0, ...shown.map(({ data }) => data.steps.at(-1)?.[0] ?? data.epochs.at(-1)?.[0] ?? 0));
+    classes.hidden = !alone || !shown[0].run.classes.length;
+    const shades = byClass && !classes.hidden ? Object.fromEntries((model.get("chips").legend ?? []).map((shade) => [shade.name, shade.colour])) : null;
+    const tone = (place) => (shades ? "var(--wb-ink)" : colour(place)); // a class may be as blue as a run
     const xMax = reach(done, Math.max(0, ...shown.map(({ run }) => run.epochs)));
     for (const [name, make] of Object.entries(makers)) {
-      charts[name].draw({ xMax, marks: [], levels: [], lines: shown.flatMap(({ run, place, data }) => make(run, data, colour(place), alone)) });
+      charts[name].draw({ xMax, marks: [], levels: [], lines: shown.flatMap(({ run, place, data }) => make(run, data, colour(place), alone, shades)) });
     }
-    charts.score.marks = shown.flatMap(({ place, data }) => data.epochs.filter((row) => row[4] && row[3] !== null).slice(-1).map((row) => ({ x: row[0], y: row[3], colour: colour(place) })));
+    charts.score.marks = shown.flatMap(({ place, data }) => data.epochs.filter((row) => row[4] && row[3] !== null).slice(-1).map((row) => ({ x: row[0], y: row[3], colour: tone(place) })));
     charts.memory.levels = alone && shown[0].run.capacity ? [{ value: shown[0].run.capacity, name: "capacity" }] : [];
     charts.loss.legend.replaceChildren(key("main", "validation"), key("dash", "training"), ...(alone ? [key("faint", "each step")] : []));
     const device = shown.some(({ data }) => data.steps.some((row) => row[7] !== null));
     say(charts.memory.title, device ? "Device memory (GB)" : "Host memory (GB)");
-    const held = shown.some(({ run }) => run.held_out.length);
-    charts.score.legend.replaceChildren(...(alone ? [key("main", "training regions", colour(shown[0].place)), key("thin", "each")] : []),
+    const held = !shades && shown.some(({ run }) => run.held_out.length);
+    charts.score.legend.replaceChildren(...(alone ? [key("main", "training regions", tone(shown[0].place)), key("thin", shades ? "IoU of each class" : "each")] : []),
       element("span", {}, element("i", { class: "wb-best" }), "best epoch"), ...(held ? [key("held", "held out, watched", "var(--wb-held)")] : []),
       ...(alone ? unwatched(shown[0].run.unwatched) : []));
   }

@@ -14,6 +14,18 @@ function ticks(low, high, count, least = 0) {
   return found;
 }
 
+// Ticks of an axis that is logarithmic: 1, 2 and 5 of each power, less where that are many, and
+// evenly spaced numbers where it covers little.
+function logTicks(low, high, count) {
+  if (high / low < 8) return ticks(low, high, count);
+  const powers = Math.log10(high / low);
+  const found = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += Math.max(Math.ceil(powers / count), 1)) {
+    for (const factor of powers > 0.7 * count ? [1] : [1, 2, 5]) found.push(factor * 10 ** power);
+  }
+  return found.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
+}
+
 // The axis of epochs grows in few jumps, so that a chart is calm and yet never mostly empty.
 function reach(done, planned) {
   const steps = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100];
@@ -66,6 +78,7 @@ class Chart {
     this.title = element("span", { class: "wb-chart-title" }, title);
     this.node = element("figure", { class: "wb-chart" },
       element("figcaption", {}, this.title, this.legend), this.plot);
+    this.log = false;
     this.plot.style.height = `${height}px`;
     this.svg.addEventListener("pointermove", (event) => {
       const box = this.svg.getBoundingClientRect();
@@ -82,6 +95,17 @@ class Chart {
     });
     this.observer = new ResizeObserver(() => this.soon());
     this.observer.observe(this.plot);
+  }
+
+  // A switch beside the title; `act` hears whether it is on.
+  toggle(text, hint, act) {
+    const node = element("button", { type: "button", class: "wb-toggle", title: hint, "aria-pressed": "false", onclick: () => {
+      const on = node.getAttribute("aria-pressed") !== "true";
+      node.setAttribute("aria-pressed", String(on));
+      act(on);
+    } }, text);
+    this.title.append(node);
+    return node;
   }
 
   draw(content) {
@@ -103,15 +127,16 @@ class Chart {
     if (!width) return;
     const [low, high] = this.range();
     const bare = this.lines.every((line) => !line.points.length);
-    const yTicks = bare ? [] : ticks(low, high, this.height > 150 ? 5 : 3, this.least);
+    const count = this.height > 150 ? 5 : 3;
+    const yTicks = bare ? [] : this.log ? logTicks(low, high, count) : ticks(low, high, count, this.least);
     const digits = Math.max(...yTicks.map((tick) => this.format(tick).length), 2);
     const named = this.labels && width > 320 ? this.lines.filter((line) => line.label) : [];
     this.left = 8 + 6.4 * digits;
     this.wide = width - this.left - (named.length ? 96 : 10);
     const [top, tall] = [8, this.height - 8 - 20];
     const x = (value) => this.left + value / this.xMax * this.wide;
-    const y = (value) => top + (high - value) / (high - low || 1) * tall;
-    this.scale = { x, y, top, tall };
+    const along = this.log ? Math.log : (value) => value;
+    const y = (value) => top + (along(high) - along(value)) / (along(high) - along(low) || 1) * tall;
     const parts = [];
     for (const tick of yTicks) {
       parts.push(element("svg:line", { class: "wb-grid", x1: this.left, x2: this.left + this.wide, y1: y(tick), y2: y(tick) }),
@@ -126,6 +151,7 @@ class Chart {
         element("svg:text", { class: "wb-tick", x: this.left + this.wide, y: y(level.value) - 4, "text-anchor": "end" }, level.name));
     }
     const clip = (value) => Math.min(Math.max(value, top - 1), top + tall + 1);
+    this.scale = { x, y: (value) => clip(y(value)), top, tall };
     for (const line of this.lines) {
       if (line.band) {
         const upper = line.band.map(([at, , most]) => `${x(at).toFixed(1)},${clip(y(most)).toFixed(1)}`);
@@ -163,7 +189,8 @@ class Chart {
     const places = spread(ends.map((end) => y(end[1])), 11, top, top + tall);
     return fitting.map((line, index) => element("svg:text", {
       class: `wb-name wb-name-${line.look}`, x: x(ends[index][0]) + 8, y: places[index] + 3.5,
-      style: line.look === "thin" ? null : `fill:${line.colour}`,
+      // The colour of a class may be too pale to be read.
+      style: line.look === "held" ? `fill:${line.colour}` : null,
     }, line.label.length > 17 ? `${line.label.slice(0, 16)}…` : line.label));
   }
 
@@ -171,6 +198,10 @@ class Chart {
     const values = this.lines.flatMap((line) => line.points.map((point) => point[1]));
     if (!values.length) return [this.floor ?? 0, (this.floor ?? 0) + 1];
     values.sort((a, b) => a - b);
+    if (this.log) {
+      const least = values.find((value) => value > 0) ?? 0.1;
+      return [least / 1.1, Math.max(values[values.length - 1], least) * 1.1];
+    }
     // The first steps of a fresh decoder would flatten everything that follows.
     const high = this.cut ? values[Math.floor((values.length - 1) * 0.98)] * 1.15 : values[values.length - 1];
     const low = this.floor ?? values[0];
