@@ -92,13 +92,17 @@ def test_ctrl_c_behind_the_last_line_breaks_none():
 
 
 def test_a_pipe_gets_a_line_an_epoch():
-    lines = shown(started(), step(1), step(2), epoch(0), step(3), epoch(1, None), finished(),
+    first, last = (dataclasses.replace(event, eta_s=eta_s)
+                   for event, eta_s in ((epoch(0), 130.0), (epoch(1, None), 0.0)))
+    lines = shown(started(), step(1), step(2), first, step(3), last, finished(),
                   terminal=False).splitlines()
     assert len(lines) == 4
     assert lines[0] == "lora [x]: 1.2 k of 3.1 M parameters learn on cpu"
     assert lines[1].startswith(
         "lora [x]: epoch 1/2 · loss 0.500 · val loss 0.400 · val mIoU 50.0 % · best"
     )
+    assert lines[1].endswith("best · ETA 2 min 10 s")
+    assert "ETA" not in lines[2]
     assert lines[3] == ("lora [x]: all 2 epochs are done; best epoch 2; peak memory "
                         "600.0 MB; scores of test and held-out regions come next")
 

@@ -107,10 +107,10 @@ class TerminalView:
 
     def _epoch_line(self, event: EpochDone) -> str:
         train, val = readable_loss(event.train_loss), readable_loss(event.val_loss)
+        eta = f" · ETA {readable_duration(event.eta_s)}" if event.eta_s else ""
         return (
             f"epoch {event.epoch + 1}/{self._epochs()} · loss {train} · val loss {val}"
-            f"{_score(' · val mIoU', event.val_miou)}{' · best' if event.best else ''} · "
-            f"ETA {readable_duration(event.eta_s)}"
+            f"{_score(' · val mIoU', event.val_miou)}{' · best' if event.best else ''}{eta}"
         )
 
     def _epochs(self) -> int | str:

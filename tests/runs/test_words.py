@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.runs.conftest import epoch, finished, started, step
@@ -9,6 +11,7 @@ from workbench.runs.words import level, words
 
 @pytest.mark.parametrize(("event", "how", "said"), [
     (started(), "info", "1.2 k of 3.1 M parameters learn on cpu"),
+    (dataclasses.replace(started(), trainable_parameters=0), "info", "no parameter learns, on cpu"),
     (step(1), "info", ""),
     (epoch(0), "info", ""),
     (RunPaused(step=3), "info", "paused after step 3, its checkpoint written"),

@@ -20,6 +20,8 @@ from workbench.reprs import readable_bytes, readable_count, readable_duration
 def words(event: Event) -> str:
     """Return what a person should know of an event, empty where its numbers say it."""
     match event:
+        case RunStarted(trainable_parameters=0):
+            return f"no parameter learns, on {event.device}"
         case RunStarted():
             return (f"{readable_count(event.trainable_parameters)} of "
                     f"{readable_count(event.total_parameters)} parameters learn on {event.device}")
