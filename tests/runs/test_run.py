@@ -123,6 +123,7 @@ def test_history_has_a_row_a_step_and_a_row_an_epoch(run):
     steps, epochs = run.history()
     assert steps["step"].tolist() == [1, 2, 3]
     assert epochs["val_miou/ghana"].tolist() == [0.5]
+    assert epochs["val_iou/water"].tolist() == [0.2]
     write(run, step(4))
     assert run.history().steps["step"].tolist() == [1, 2, 3, 4]
 

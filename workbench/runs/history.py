@@ -57,12 +57,12 @@ def history(events: Sequence[Event]) -> History:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Give each region's score an entry of its own, `val_miou/<region>`."""
+    """Give each score an entry of its own: `val_miou/<region>`, `val_iou/<class>`."""
     flat: dict[str, Any] = {}
     for key, value in row.items():
         if isinstance(value, dict):
-            name = key.removesuffix("_by_region")
-            flat |= {f"{name}/{region}": score for region, score in value.items()}
+            name = key.partition("_by_")[0]
+            flat |= {f"{name}/{part}": score for part, score in value.items()}
         else:
             flat[key] = value
     return flat

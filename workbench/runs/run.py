@@ -214,8 +214,8 @@ class Run:
         """Return the events of steps and of epochs as tables.
 
         `steps` has the columns of `StepDone`, `epochs` those of `EpochDone` with one column
-        `val_miou/<region>` for each training region, and `held_out_miou/<region>` where held-out
-        regions were watched.
+        `val_miou/<region>` for each training region, `val_iou/<class>` for each class, and
+        `held_out_miou/<region>` where held-out regions were watched.
         """
         return history(self.events())
 
