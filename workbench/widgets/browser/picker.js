@@ -104,8 +104,8 @@ class Chart {
     const { next } = this;
     this.zooming = false;
     this.next = null;
+    this.mark();
     if (next) next();
-    else this.mark();
   }
 
   hover(event) {
