@@ -51,9 +51,9 @@ def test_two_classes_are_drawn_trained_corrected_and_kept(
     picture = panel.locator(".leaflet-wb-imagery-pane img")
     picture.wait_for()
     page.wait_for_timeout(1000)  # the map fits itself once the browser has said how wide it is
-    box = picture.bounding_box()
 
     def click(x: float, y: float) -> None:
+        box = picture.bounding_box()
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
         page.wait_for_timeout(300)

@@ -110,7 +110,9 @@ def test_regions_and_a_drawn_box_are_held_out(run_notebook, notebook):
     pick.locator(".wb-strip").get_by_role("button", name="Hold out").click()
     pick.get_by_label("part of Drawn-1", exact=True).wait_for()
     pick.get_by_role("button", name="Code").click()
-    line = pick.locator(".wb-head + .wb-code").inner_text()
+    code = pick.locator(".wb-head + .wb-code")
+    code.filter(has_text="'drawn-1']").wait_for()  # it comes after the list of regions
+    line = code.inner_text()
     assert line.startswith("split = wb.load('simulated-floods').with_region('drawn-1', within=(")
     assert line.endswith(".split(hold_out=['bolivia', 'india', 'ghana', 'drawn-1'])")
 

@@ -54,6 +54,8 @@ def test_zooming_in_reads_what_was_too_small_to_be_seen(run_notebook, notebook):
     for _ in range(3):
         page.mouse.wheel(0, -240)
         page.wait_for_timeout(300)
+        # Leaflet drops a turn of the wheel while it zooms.
+        page.wait_for_function("!document.querySelector('.leaflet-zoom-anim')")
     for place in (0, 1):
         wait_for_share(page, maps.nth(place), RARE, 0.03)
     # Its edge is that of pixels, not of a picture that was made larger: few colours lie between.
