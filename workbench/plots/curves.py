@@ -24,8 +24,8 @@ def data(source: Any) -> pd.DataFrame:
 
     `epoch` is a float: a step counts as the part of the epoch done. Validation scores of a region
     are called `val_miou/<region>`, those of a held-out region that someone chose to watch
-    `held_out_miou/<region>`, the IoU of a class `val_iou/<class>`. Memory is in bytes, of the
-    device where there is one; `capacity` is what the device has.
+    `held_out_miou/<region>`. Memory is in bytes, of the device where there is one; `capacity` is
+    what the device has.
     """
     rows: list[tuple[str, str, float, float]] = []
     for name, events in _events_by_run(source).items():
@@ -64,8 +64,6 @@ def _rows(events: Iterable[Event]) -> list[tuple[str, float, float]]:
                          for region, score in event.val_miou_by_region.items()]
                 rows += [(f"held_out_miou/{region}", at, _number(score))
                          for region, score in event.held_out_miou_by_region.items()]
-                rows += [(f"val_iou/{name}", at, _number(score))
-                         for name, score in event.val_iou_by_class.items()]
                 if event.best:
                     rows.append(("best", at, _number(event.val_miou)))
     return rows

@@ -122,7 +122,7 @@ function lossLines(run, data, tone, alone) {
 // With `shades`, the colours of classes, a line for each class, else one for each region.
 function scoreLines(run, data, tone, alone, shades) {
   const lines = [];
-  const one = (part, at) => (row) => row[part]?.[at] ?? null;
+  const one = (part, at) => (row) => row[part][at] ?? null;
   const points = (get) => data.epochs.map((row) => [row[0], get(row)]).filter((point) => point[1] !== null);
   if (alone) {
     const [names, part] = shades ? [run.classes, CLASSES] : [run.regions, REGIONS];

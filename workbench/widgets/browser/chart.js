@@ -70,7 +70,7 @@ class Chart {
   // least: the smallest distance of two ticks that `format` tells apart
   // empty: what stands there until there is a point
   constructor(title, { height, format, floor = null, labels = false, least = 0, empty = "after the first step" }) {
-    Object.assign(this, { height, format, floor, labels, least, empty, lines: [], marks: [], levels: [] });
+    Object.assign(this, { height, format, floor, labels, least, empty, log: false, lines: [], marks: [], levels: [] });
     this.legend = element("span", { class: "wb-legend" });
     this.svg = element("svg:svg", { role: "img", "aria-label": title, tabindex: "0" });
     this.tip = element("div", { class: "wb-tip", hidden: "" });
@@ -78,7 +78,6 @@ class Chart {
     this.title = element("span", { class: "wb-chart-title" }, title);
     this.node = element("figure", { class: "wb-chart" },
       element("figcaption", {}, this.title, this.legend), this.plot);
-    this.log = false;
     this.plot.style.height = `${height}px`;
     this.svg.addEventListener("pointermove", (event) => {
       const box = this.svg.getBoundingClientRect();

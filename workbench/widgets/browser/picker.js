@@ -95,7 +95,10 @@ class Chart {
 
   // Leaflet drops what it is asked for while a zoom is under way: the last wish waits for its end.
   fit(bounds, padding = [0, 0]) {
-    if (this.zooming) return (this.next = () => this.fit(bounds, padding));
+    if (this.zooming) {
+      this.next = () => this.fit(bounds, padding);
+      return;
+    }
     this.map.invalidateSize({ pan: false }); // the page may just have got another height
     this.map.fitBounds(bounds, { padding, maxZoom: 13 });
   }
